@@ -1,0 +1,184 @@
+"""The dataset: COCO json per field in, windows out."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import Any
+
+from mmdet.datasets import CocoDataset
+from mmdet.registry import DATASETS
+from mmengine.logging import print_log
+
+from mmdet_mitosis.geometry.windows import clip_object, field_windows, polygons_bbox
+
+MAX_FOREIGN_FRACTION = 0.25
+"""A window that shows more than this of a mitosis centred outside it is not trained on."""
+
+
+@DATASETS.register_module()
+class MitosisDataset(CocoDataset):
+    """Expand the fields of a COCO json into overlapping windows.
+
+    One record a window. A mitosis whose centroid lies inside the window is an object, cut to the
+    window. In training, a window that shows more than a quarter of a mitosis whose centroid lies
+    outside is left out: a neighbour has that mitosis whole, and here it would be an object that
+    is called background. In testing every window is kept.
+
+    Args:
+        window_size: Side of a window, px.
+        overlap: Overlap of neighbouring windows as a fraction of their size. The paper has 0.6.
+        **kwargs: Those of ``mmdet.datasets.CocoDataset``. ``filter_cfg`` has no meaning here:
+            negative windows are kept, and ``NegativeRatioSampler`` chooses among them.
+
+    Raises:
+        ValueError: If no window is left to train on.
+    """
+
+    METAINFO = {"classes": ("mitosis",), "palette": [(0, 160, 60)]}  # noqa: RUF012 (mmdet's form)
+
+    def __init__(self, window_size: int = 512, overlap: float = 0.6, **kwargs: Any) -> None:
+        self.window_size = window_size
+        self.overlap = overlap
+        super().__init__(**kwargs)
+
+    def load_data_list(self) -> list[dict]:
+        """List the windows of all fields.
+
+        Returns:
+            One record a window, with ``img_id`` and ``img_path`` of its field, ``window_xyxy``
+            (field px) and ``instances`` (window px).
+        """
+        fields = super().load_data_list()
+        windows: list[dict] = []
+        counts: Counter[str] = Counter()
+        for field in fields:
+            found = self._field_windows(field)
+            trainable = [w for w in found if self.test_mode or not w.pop("shows_foreign")]
+            counts["windows"] += len(found)
+            counts["left out"] += len(found) - len(trainable)
+            counts["mitoses"] += len(field["objects"])
+            seen = {i for w in trainable for i in w.pop("object_indices")}
+            counts["mitoses in no window"] += len(field["objects"]) - len(seen)
+            windows.extend(trainable)
+        self._report(len(fields), counts)
+        if not windows:
+            raise ValueError(f"{self.ann_file}: no window to read ({len(fields)} fields)")
+        return windows
+
+    def parse_data_info(self, raw_data_info: dict) -> dict:
+        """Read one field of the json.
+
+        Args:
+            raw_data_info: ``raw_img_info`` and ``raw_ann_info`` as pycocotools gives them.
+
+        Returns:
+            The field: what its windows share, and ``objects`` with ``centroid`` and ``polygons``
+            in field px.
+
+        Raises:
+            ValueError: If an annotation has no centroid.
+        """
+        image = raw_data_info["raw_img_info"]
+        objects = []
+        for ann in raw_data_info["raw_ann_info"]:
+            if ann["category_id"] not in self.cat2label:
+                continue
+            if "centroid" not in ann:
+                raise ValueError(
+                    f"{self.ann_file}: annotation {ann['id']} has no 'centroid'; "
+                    "make the file with data_prep/prepare.py"
+                )
+            objects.append(
+                {
+                    "centroid": tuple(ann["centroid"]),
+                    "polygons": ann["segmentation"],
+                    "label": self.cat2label[ann["category_id"]],
+                }
+            )
+        return {
+            "img_id": image["img_id"],
+            "img_path": f"{self.data_prefix['img'].rstrip('/')}/{image['file_name']}",
+            "field_shape": (image["height"], image["width"]),
+            "case": image.get("case"),
+            "scanner": image.get("scanner"),
+            "mpp": image.get("mpp"),
+            "objects": objects,
+        }
+
+    def filter_data(self) -> list[dict]:
+        """Keep every window: those without objects are the negatives.
+
+        Returns:
+            All records.
+        """
+        return self.data_list
+
+    def _field_windows(self, field: dict) -> list[dict]:
+        """Expand one field; ``shows_foreign`` marks windows that are not trained on."""
+        height, width = field["field_shape"]
+        shared = {key: value for key, value in field.items() if key != "objects"}
+        records = []
+        for window in field_windows(width, height, self.window_size, self.overlap).tolist():
+            x1, y1, x2, y2 = window
+            record = {
+                **shared,
+                "window_xyxy": tuple(window),
+                "height": y2 - y1,
+                "width": x2 - x1,
+                "instances": [],
+                "object_indices": [],
+                "shows_foreign": False,
+            }
+            for index, obj in enumerate(field["objects"]):
+                _add_object(record, index, obj, (width, height))
+            records.append(record)
+        return records
+
+    def _report(self, n_fields: int, counts: Counter[str]) -> None:
+        """Log what the windows hold and what was left out."""
+        text = (
+            f"{self.ann_file}: {n_fields} fields, {counts['mitoses']} mitoses, "
+            f"{counts['windows'] - counts['left out']} windows"
+        )
+        if counts["left out"]:
+            text += f"; {counts['left out']} left out that show part of a mitosis centred outside"
+        if counts["mitoses in no window"]:
+            text += f"; {counts['mitoses in no window']} mitoses are in no window"
+        print_log(text, logger="current")
+
+
+def _add_object(record: dict, index: int, obj: dict, field_size: tuple[int, int]) -> None:
+    """Add an object to a window's record if its centroid lies inside, else note what it shows."""
+    x1, y1, x2, y2 = window = record["window_xyxy"]
+    points = [v for flat in obj["polygons"] for v in flat]
+    if max(points[0::2]) <= x1 or min(points[0::2]) >= x2:
+        return
+    if max(points[1::2]) <= y1 or min(points[1::2]) >= y2:
+        return
+    polygons, visible = clip_object(obj["polygons"], window)
+    if not polygons:
+        return
+    if _inside(obj["centroid"], window, field_size):
+        record["object_indices"].append(index)
+        record["instances"].append(
+            {
+                "bbox": polygons_bbox(polygons),
+                "bbox_label": obj["label"],
+                "mask": polygons,
+                "ignore_flag": 0,
+            }
+        )
+    elif visible > MAX_FOREIGN_FRACTION:
+        record["shows_foreign"] = True
+
+
+def _inside(
+    centroid_xy: tuple[float, float], window: tuple[int, ...], field_size: tuple[int, int]
+) -> bool:
+    """Tell whether a window holds a centroid; the field's own far edges count as inside."""
+    return all(
+        low <= value < high or (value == high == end)
+        for value, low, high, end in zip(
+            centroid_xy, window[:2], window[2:], field_size, strict=True
+        )
+    )

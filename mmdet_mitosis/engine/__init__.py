@@ -1,0 +1,6 @@
+"""Hooks around MMEngine's runner."""
+
+from mmdet_mitosis.engine.checkpoints import CheckpointMatchHook
+from mmdet_mitosis.engine.threshold_hook import ThresholdHook
+
+__all__ = ["CheckpointMatchHook", "ThresholdHook"]

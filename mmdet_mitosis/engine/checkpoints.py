@@ -1,0 +1,96 @@
+"""Reading checkpoints, and telling early that one is of another model."""
+
+from __future__ import annotations
+
+import pickle
+from pathlib import Path
+
+import torch
+from mmdet.registry import HOOKS
+from mmengine.hooks import Hook
+from mmengine.runner import BaseLoop, Runner
+
+MIN_FRACTION = 0.5
+"""Training may start from weights of which less fits (other classes), but not from less than this."""
+
+
+def find_checkpoint(path: str | Path) -> Path:
+    """Take a checkpoint by its file, or the best one of a work folder.
+
+    Args:
+        path: A ``.pth`` file, or a folder with one ``best_*.pth``.
+
+    Returns:
+        The file.
+
+    Raises:
+        FileNotFoundError: If there is no such file, or no ``best_*.pth`` in the folder.
+        ValueError: If the folder has several.
+    """
+    path = Path(path)
+    if not path.is_dir():
+        if not path.is_file():
+            raise FileNotFoundError(f"no such checkpoint: {path}")
+        return path
+    found = sorted(path.glob("best_*.pth"))
+    if not found:
+        raise FileNotFoundError(f"no best_*.pth in {path}: has it been trained and validated?")
+    if len(found) > 1:
+        raise ValueError(f"{path} has {len(found)} best_*.pth; name one: {found[0].name}, …")
+    return found[0]
+
+
+def read_checkpoint(path: str | Path) -> dict:
+    """Read a checkpoint safely, on the CPU.
+
+    Args:
+        path: The ``.pth`` file.
+
+    Returns:
+        Its contents; ``state_dict`` among them.
+
+    Raises:
+        ValueError: If it is no checkpoint, or holds what cannot be loaded safely.
+    """
+    try:
+        checkpoint = torch.load(path, map_location="cpu", weights_only=True)
+    except (pickle.UnpicklingError, RuntimeError, EOFError, ValueError, KeyError) as error:
+        reason = str(error).strip().splitlines()[0] if str(error) else type(error).__name__
+        raise ValueError(f"cannot read {path} as a checkpoint: {reason}") from error
+    if not isinstance(checkpoint, dict) or "state_dict" not in checkpoint:
+        raise ValueError(f"{path} is no MMEngine checkpoint: it has no 'state_dict'")
+    return checkpoint
+
+
+@HOOKS.register_module()
+class CheckpointMatchHook(Hook):
+    """Refuse a checkpoint of another model, which MMEngine loads with a page of warnings.
+
+    Testing needs every parameter; training may start from weights that fit in part, such as those
+    of a detector of other classes.
+    """
+
+    def after_load_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
+        """Compare names and shapes.
+
+        Raises:
+            ValueError: If the checkpoint is of another model.
+        """
+        given = checkpoint.get("state_dict", checkpoint)
+        given = {name.removeprefix("module."): value for name, value in given.items()}
+        model = getattr(runner.model, "module", runner.model)
+        wanted = model.state_dict()
+        wrong = [
+            name
+            for name, value in wanted.items()
+            if name not in given or given[name].shape != value.shape
+        ]
+        training = isinstance(runner._train_loop, BaseLoop)
+        allowed = (1 - MIN_FRACTION) * len(wanted) if training else 0
+        if len(wrong) > allowed:
+            source = runner._load_from or "the checkpoint"
+            raise ValueError(
+                f"{source} is of another model: {len(wrong)} of {len(wanted)} parameters of this "
+                f"config's {type(model).__name__} are missing in it or of another shape, "
+                f"{wrong[0]} first"
+            )

@@ -1,0 +1,66 @@
+"""Carrying the threshold from validation to test."""
+
+from __future__ import annotations
+
+from mmdet.registry import HOOKS
+from mmengine.hooks import Hook
+from mmengine.runner import BaseLoop, Runner
+
+from mmdet_mitosis.evaluation.centroid_fscore import CentroidFScore
+
+KEY = "mitosis_threshold"
+"""Where a checkpoint keeps it: ``{'threshold', 'f_score', 'chosen_on', 'radius_um'}``."""
+
+
+@HOOKS.register_module()
+class ThresholdHook(Hook):
+    """Store the threshold that validation chose in the checkpoint that validation picks.
+
+    Only the ``best_*`` checkpoint is written after its own validation, so only that one gets it;
+    the periodic ones would carry the threshold of an earlier state. At test time the stored
+    threshold is given to every ``CentroidFScore`` of the test evaluator that has none.
+    """
+
+    def __init__(self) -> None:
+        self._record: dict | None = None
+
+    def before_train_iter(
+        self, runner: Runner, batch_idx: int, data_batch: dict | None = None
+    ) -> None:
+        """Forget the last validation: the weights are about to change."""
+        self._record = None
+
+    def after_val_epoch(self, runner: Runner, metrics: dict | None = None) -> None:
+        """Note the threshold; the checkpoint hook, which saves the best, comes after this one."""
+        for metric in _centroid_metrics(runner.val_loop.evaluator):
+            if metrics and "mitosis/threshold" in metrics:
+                self._record = {
+                    "threshold": float(metrics["mitosis/threshold"]),
+                    "f_score": float(metrics["mitosis/f_score"]),
+                    "chosen_on": str(metric.ann_file),
+                    "radius_um": float(metric.radius_um),
+                }
+
+    def before_save_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
+        """Add the threshold if the weights are those that were just validated."""
+        if self._record is not None:
+            checkpoint[KEY] = self._record
+
+    def after_load_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
+        """Give the stored threshold to the test evaluator."""
+        # The property would build the loop; in training there is none yet, and none is wanted.
+        test_loop = runner._test_loop
+        if KEY not in checkpoint or not isinstance(test_loop, BaseLoop):
+            return
+        for metric in _centroid_metrics(test_loop.evaluator):
+            if metric.threshold is None:
+                metric.threshold = float(checkpoint[KEY]["threshold"])
+                runner.logger.info(
+                    f"threshold {metric.threshold:.4f} from the checkpoint, "
+                    f"chosen on {checkpoint[KEY]['chosen_on']}"
+                )
+
+
+def _centroid_metrics(evaluator: object) -> list[CentroidFScore]:
+    """Find the metrics that take a threshold."""
+    return [m for m in evaluator.metrics if isinstance(m, CentroidFScore)]

@@ -1,0 +1,1 @@
+"""Detections put to use: pictures and exports."""

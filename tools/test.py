@@ -1,0 +1,147 @@
+"""Test a detector: python tools/test.py CONFIG CHECKPOINT."""
+
+from __future__ import annotations
+
+import argparse
+import os
+from pathlib import Path
+
+import cv2
+from mmengine.config import Config, DictAction
+from mmengine.dist import is_main_process
+
+from mmdet_mitosis.cli import run_main
+from mmdet_mitosis.datasets.fields import read_field
+from mmdet_mitosis.engine.checkpoints import find_checkpoint, read_checkpoint
+from mmdet_mitosis.engine.launch import build_runner, load_config
+from mmdet_mitosis.engine.threshold_hook import KEY
+from mmdet_mitosis.evaluation.centroid_fscore import CentroidFScore
+from mmdet_mitosis.evaluation.detections import save_detections
+from mmdet_mitosis.evaluation.report import format_summary, summarize
+from mmdet_mitosis.fileio import write_json_atomic
+from mmdet_mitosis.inference.overlay import draw_field
+
+
+def parse_args() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="test.py", description=__doc__)
+    parser.add_argument("config", help="config file")
+    parser.add_argument("checkpoint", help="checkpoint, or a work folder with its best_*.pth")
+    parser.add_argument("--work-dir", help="folder for logs and scores")
+    parser.add_argument(
+        "--split",
+        nargs="+",
+        choices=["val", "test"],
+        default=["test"],
+        help="splits to score (default: test)",
+    )
+    parser.add_argument(
+        "--threshold",
+        type=float,
+        help="score threshold, where the checkpoint stores none: choose it on the validation split",
+    )
+    parser.add_argument("--out", help="write the field-level detections here, as COCO results")
+    parser.add_argument("--show-dir", help="write a picture of every field into this folder")
+    parser.add_argument(
+        "--cfg-options",
+        nargs="+",
+        action=DictAction,
+        help="override settings of the config: key=value, with dotted keys",
+    )
+    parser.add_argument("--launcher", choices=["none", "pytorch", "slurm", "mpi"], default="none")
+    parser.add_argument("--local_rank", "--local-rank", type=int, default=0)
+    args = parser.parse_args()
+    os.environ.setdefault("LOCAL_RANK", str(args.local_rank))
+    if args.out and Path(args.out).suffix != ".json":
+        parser.error(f"--out must end in .json, got {args.out}")
+    return args
+
+
+def main() -> None:
+    args = parse_args()
+    cfg = load_config(args.config, args.work_dir, args.cfg_options, args.launcher)
+    checkpoint = find_checkpoint(args.checkpoint)
+    threshold, origin = choose_threshold(checkpoint, args.threshold)
+    cfg.load_from, cfg.resume = str(checkpoint), False
+    # Early stopping would build the training loop, and its data, to test.
+    cfg.custom_hooks = [h for h in cfg.custom_hooks if h["type"] != "EarlyStoppingHook"]
+    for split in args.split:
+        metric = run_split(cfg, split, threshold)
+        if is_main_process():
+            write_results(args, cfg, split, metric, origin)
+
+
+def choose_threshold(checkpoint: Path, given: float | None) -> tuple[float, str]:
+    """Take the threshold of the command line, else the checkpoint's; say where it is from."""
+    record = read_checkpoint(checkpoint).get(KEY)
+    if given is not None:
+        return given, "--threshold"
+    if record is None:
+        raise ValueError(
+            f"{checkpoint} stores no threshold (only a best_*.pth, written after its validation, "
+            "does): give one with --threshold, chosen on the validation split; the log of the "
+            "training prints mitosis/threshold at every validation"
+        )
+    return record["threshold"], f"{record['chosen_on']} (validation)"
+
+
+def run_split(cfg: Config, split: str, threshold: float) -> CentroidFScore:
+    """Run the detector over a split."""
+    cfg = cfg.copy()
+    if split != "test":
+        cfg.test_dataloader = cfg[f"{split}_dataloader"]
+        cfg.test_evaluator = cfg[f"{split}_evaluator"]
+    cfg.test_evaluator.threshold = threshold
+    runner = build_runner(cfg)
+    runner.test()
+    return next(m for m in runner.test_evaluator.metrics if isinstance(m, CentroidFScore))
+
+
+def write_results(
+    args: argparse.Namespace, cfg: Config, split: str, metric: CentroidFScore, origin: str
+) -> None:
+    """Print the table, and write scores, detections and pictures."""
+    summary = summarize(
+        split,
+        metric.fields,
+        metric.detections,
+        metric.threshold,
+        origin,
+        metric.radius_um,
+        metric.method,
+    )
+    print(f"\n{format_summary(summary)}")
+    scores_file = Path(cfg.work_dir) / f"{split}_scores.json"
+    write_json_atomic(scores_file, summary)
+    print(f"scores: {scores_file}")
+    if args.out:
+        out = Path(args.out)
+        if len(args.split) > 1:
+            out = out.with_stem(f"{out.stem}_{split}")
+        save_detections(out, metric.detections)
+        print(f"detections: {out}")
+    if args.show_dir:
+        folder = Path(args.show_dir)
+        draw_split(folder, cfg[f"{split}_dataloader"].dataset, metric)
+        print(f"pictures: {folder}")
+
+
+def draw_split(folder: Path, dataset: Config, metric: CentroidFScore) -> None:
+    """Write a picture of every field of a split."""
+    folder.mkdir(parents=True, exist_ok=True)
+    images = Path(dataset.data_root) / dataset.data_prefix.img
+    for field in metric.fields:
+        found = metric.detections.get(field.image_id)
+        if found is None:
+            continue
+        picture = draw_field(
+            read_field(images / field.file_name),
+            field,
+            found.above(metric.threshold),
+            metric.radius_um,
+        )
+        name = Path(field.file_name).with_suffix(".png").as_posix().replace("/", "_")
+        cv2.imwrite(str(folder / name), picture[..., ::-1])
+
+
+if __name__ == "__main__":
+    run_main(main, "test.py")

@@ -1,0 +1,66 @@
+"""Train a detector: python tools/train.py CONFIG."""
+
+from __future__ import annotations
+
+import argparse
+import os
+
+from mmengine.config import DictAction
+
+from mmdet_mitosis.cli import run_main
+from mmdet_mitosis.engine.launch import build_runner, fetch_weights, load_config
+
+
+def parse_args() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="train.py", description=__doc__)
+    parser.add_argument("config", help="config file")
+    parser.add_argument("--work-dir", help="folder for logs and checkpoints")
+    parser.add_argument(
+        "--load-from",
+        help="weights to start from instead of the config's: a file, or 'none' for from scratch",
+    )
+    parser.add_argument(
+        "--resume",
+        nargs="?",
+        const="auto",
+        help="go on from the last checkpoint in the work folder, or from the one named",
+    )
+    parser.add_argument("--amp", action="store_true", help="mixed precision")
+    parser.add_argument(
+        "--auto-scale-lr", action="store_true", help="scale the learning rate with the batch size"
+    )
+    parser.add_argument(
+        "--cfg-options",
+        nargs="+",
+        action=DictAction,
+        help="override settings of the config: key=value, with dotted keys",
+    )
+    parser.add_argument("--launcher", choices=["none", "pytorch", "slurm", "mpi"], default="none")
+    parser.add_argument("--local_rank", "--local-rank", type=int, default=0)
+    args = parser.parse_args()
+    os.environ.setdefault("LOCAL_RANK", str(args.local_rank))
+    return args
+
+
+def main() -> None:
+    args = parse_args()
+    cfg = load_config(args.config, args.work_dir, args.cfg_options, args.launcher)
+    if args.load_from:
+        cfg.load_from = None if args.load_from.lower() == "none" else args.load_from
+    if args.amp:
+        cfg.optim_wrapper.type = "AmpOptimWrapper"
+        cfg.optim_wrapper.loss_scale = "dynamic"
+    if args.auto_scale_lr:
+        if "base_batch_size" not in cfg.get("auto_scale_lr", {}):
+            raise ValueError(f"{args.config} has no auto_scale_lr.base_batch_size to scale from")
+        cfg.auto_scale_lr.enable = True
+    if args.resume is None:
+        cfg.load_from = fetch_weights(cfg.get("load_from"))
+    else:
+        cfg.resume = True
+        cfg.load_from = None if args.resume == "auto" else fetch_weights(args.resume)
+    build_runner(cfg).train()
+
+
+if __name__ == "__main__":
+    run_main(main, "train.py")
