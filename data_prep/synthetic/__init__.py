@@ -1,0 +1,1 @@
+"""Painting H&E fields: nuclei, tissue around them, and the scanner that looks at it."""

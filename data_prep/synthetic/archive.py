@@ -1,0 +1,241 @@
+"""A synthetic archive on disk: its layout, its manifest, and going on where it stopped."""
+
+from __future__ import annotations
+
+import io
+import json
+import signal
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures.process import BrokenProcessPool
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import tifffile
+from tqdm import tqdm
+
+from data_prep.sources.tupac16 import LABELS
+from data_prep.synthetic.field import has_mitoses, paint_field, scanner_of
+from mmdet_mitosis import __version__
+from mmdet_mitosis.fileio import write_bytes_atomic, write_json_atomic
+
+CASES = (
+    *("01", "02", "03", "05", "24", "25", "28", "33"),
+    *("04", "06", "26", "29"),
+    *("27", "30", "32", "36"),
+)
+"""Of the paper's split: training, validation, test."""
+MANIFEST = "synthesize.json"
+MIN_SIZE_PX = 128
+LAST_CASE = 73
+JPEG_QUALITY = 88
+PAINTING = 2
+"""Counts the changes of the painting: the same seed paints other fields after each."""
+
+
+@dataclass(frozen=True)
+class ArchiveArguments:
+    """What an archive is made from; the same arguments make the same bytes."""
+
+    seed: int
+    size_px: int
+    fields_per_case: int
+    cases: tuple[str, ...]
+
+    def check(self) -> None:
+        """Refuse arguments that no archive can be made from.
+
+        Raises:
+            ValueError: Naming the argument and its value.
+        """
+        if self.seed < 0:
+            raise ValueError(f"--seed must not be negative, got {self.seed}")
+        if self.size_px < MIN_SIZE_PX:
+            raise ValueError(f"--size must be at least {MIN_SIZE_PX} px, got {self.size_px}")
+        if not 1 <= self.fields_per_case <= 99:
+            raise ValueError(f"--fields-per-case must be 1 to 99, got {self.fields_per_case}")
+        for case in self.cases:
+            if not (case.isascii() and case.isdigit() and len(case) == 2):
+                raise ValueError(f"--cases are numbers of two digits, as 01, got {case!r}")
+            if not 1 <= int(case) <= LAST_CASE:
+                raise ValueError(f"--cases are 01 to {LAST_CASE}, got {case}")
+            if self.cases.count(case) > 1:
+                raise ValueError(f"--cases names {case} twice")
+
+    def manifest(self) -> dict:
+        """Give what the archive's manifest says."""
+        arguments = asdict(self) | {"cases": list(self.cases)}
+        return {**arguments, "painting": PAINTING, "version": __version__}
+
+
+@dataclass(frozen=True)
+class FieldTask:
+    """One field to paint: what it is, and where TUPAC16 has it."""
+
+    out: Path
+    case: int
+    number: int
+    seed: int
+    size_px: int
+
+    @property
+    def image_path(self) -> Path:
+        """Where the image belongs: cases 1 to 14, 15 to 33 and the rest are the three parts."""
+        part = 1 if self.case <= 14 else 2 if self.case <= 33 else 3
+        folder = self.out / f"mitoses_image_data_part_{part}" / f"{self.case:02d}"
+        return folder / f"{self.number:02d}.tif"
+
+    @property
+    def label_path(self) -> Path:
+        """Where the labels belong, if the field has any."""
+        return self.out / LABELS / f"{self.case:02d}" / f"{self.number:02d}.csv"
+
+    def is_done(self) -> bool:
+        """Tell whether the field is there with its labels."""
+        labelled = self.label_path.is_file() or not has_mitoses(self.case, self.number)
+        return self.image_path.is_file() and labelled
+
+
+def claim(out: Path, arguments: ArchiveArguments) -> None:
+    """Begin an archive in an empty folder, or go on with one of the same arguments.
+
+    Args:
+        out: Folder of the archive.
+        arguments: Of the archive.
+
+    Raises:
+        ValueError: If the folder holds something else, or an archive of other arguments.
+    """
+    manifest, path = arguments.manifest(), out / MANIFEST
+    if out.exists() and not out.is_dir():
+        raise ValueError(f"{out} is a file; --out takes a folder")
+    if path.is_file():
+        try:
+            found = json.loads(path.read_text(encoding="utf-8"))
+        except ValueError as error:
+            raise ValueError(f"{path} is no manifest of an archive: {error}") from error
+        if found != manifest:
+            raise ValueError(
+                f"{out} holds an archive of other arguments: {_difference(found, manifest)}"
+            )
+        for leftover in out.rglob(".*.tmp"):
+            leftover.unlink(missing_ok=True)
+    elif out.exists() and any(out.iterdir()):
+        raise ValueError(f"{out} is not empty and holds no {MANIFEST}: name a new folder")
+    else:
+        write_json_atomic(path, manifest)
+
+
+def _difference(found: object, manifest: dict) -> str:
+    """Name the arguments in which two manifests differ."""
+    known = found if isinstance(found, dict) else {}
+    return (
+        "; ".join(
+            f"{key} {known.get(key)} there, {value} now"
+            for key, value in manifest.items()
+            if known.get(key) != value
+        )
+        or f"it has also {', '.join(sorted(set(known) - set(manifest)))}"
+    )
+
+
+def tasks(out: Path, arguments: ArchiveArguments) -> list[FieldTask]:
+    """List the fields of an archive.
+
+    Args:
+        out: Folder of the archive.
+        arguments: Of the archive.
+
+    Returns:
+        One task a field.
+    """
+    return [
+        FieldTask(out, int(case), number, arguments.seed, arguments.size_px)
+        for case in arguments.cases
+        for number in range(1, arguments.fields_per_case + 1)
+    ]
+
+
+def paint_missing(out: Path, arguments: ArchiveArguments, workers: int) -> None:
+    """Paint the fields that are not there yet.
+
+    Args:
+        out: Folder of the archive.
+        arguments: Of the archive.
+        workers: Number of processes.
+
+    Raises:
+        OSError: If a file cannot be written, or a process was killed.
+    """
+    (out / LABELS).mkdir(exist_ok=True)
+    waiting = [task for task in tasks(out, arguments) if not task.is_done()]
+    with tqdm(total=len(waiting), desc="fields", unit="field") as bar:
+        if workers == 1 or len(waiting) < 2:
+            for task in waiting:
+                paint(task)
+                bar.update()
+            return
+        with ProcessPoolExecutor(workers, initializer=_ignore_interrupts) as pool:
+            try:
+                for done in as_completed([pool.submit(paint, task) for task in waiting]):
+                    done.result()
+                    bar.update()
+            except BrokenProcessPool as error:
+                raise OSError(
+                    "a process was killed (not enough memory?); the same command goes on from here"
+                ) from error
+            finally:
+                pool.shutdown(cancel_futures=True)
+
+
+def _ignore_interrupts() -> None:
+    """Leave Ctrl-C to the parent, so that a field being painted is finished."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+
+def paint(task: FieldTask) -> None:
+    """Paint one field and write it: labels first, so that a field with an image is complete.
+
+    Args:
+        task: The field.
+    """
+    field = paint_field(task.seed, task.case, task.number, task.size_px)
+    if len(field.mitoses_xy):
+        inside = field.mitoses_xy.round().clip(0, task.size_px - 1).astype(int)
+        rows = "".join(f"{y},{x}\n" for x, y in inside.tolist())
+        write_bytes_atomic(task.label_path, rows.encode())
+    buffer = io.BytesIO()
+    tifffile.imwrite(
+        buffer,
+        field.image_rgb,
+        photometric="rgb",
+        tile=(256, 256),
+        compression="jpeg",
+        compressionargs={"level": JPEG_QUALITY},
+        metadata=None,
+        software=False,
+    )
+    write_bytes_atomic(task.image_path, buffer.getvalue())
+
+
+def format_counts(out: Path, arguments: ArchiveArguments) -> str:
+    """Count cases, fields and mitoses by scanner.
+
+    Args:
+        out: Folder of a complete archive.
+        arguments: Of the archive.
+
+    Returns:
+        One line.
+    """
+    by_scanner: dict[str, list[FieldTask]] = {}
+    for task in tasks(out, arguments):
+        by_scanner.setdefault(scanner_of(task.case).name, []).append(task)
+    parts = []
+    for scanner, members in sorted(by_scanner.items()):
+        labels = [task.label_path for task in members if task.label_path.is_file()]
+        mitoses = sum(len(path.read_text().split()) for path in labels)
+        parts.append(
+            f"{scanner} {len({task.case for task in members})} cases, {len(members)} fields, "
+            f"{mitoses} mitoses ({len(members) - len(labels)} fields without)"
+        )
+    return "; ".join(parts)
