@@ -1,5 +1,5 @@
-# The demo's small Mask R-CNN on the real fields of MITOS12, trained from scratch: slides A01 and A03
-# for training, A00 for validation, A02 for test.
+# The demo's small Mask R-CNN on the real fields of MITOS12, trained from scratch: slides A01 and
+# A03 for training, A00 for validation, A02 for test.
 _base_ = "maskrcnn_r18_demo.py"
 
 data_root = "data/mitos12/"

@@ -11,9 +11,7 @@ from mmdet_mitosis.geometry.shapes import clip_to_field, pixel_polygons, synthet
 CATEGORIES = [{"id": 1, "name": "mitosis"}]
 
 
-def to_coco(
-    archive: Archive, fields: list[Field], shape: str, seed: int, first_image_id: int = 1
-) -> dict:
+def to_coco(archive: Archive, fields: list[Field], shape: str, seed: int) -> dict:
     """Write some fields of an archive as one COCO dictionary.
 
     Args:
@@ -21,7 +19,6 @@ def to_coco(
         fields: The fields.
         shape: ``circle``, ``ellipse``, ``mixed``, or ``contour`` for real outlines.
         seed: Seed of the synthetic shapes.
-        first_image_id: Id of the first field.
 
     Returns:
         The dictionary, the same for the same fields. Beside COCO's own keys, an image has
@@ -32,7 +29,7 @@ def to_coco(
         ValueError: If ``contour`` is asked for and there are only centroids.
     """
     images, annotations = [], []
-    for image_id, field in enumerate(fields, start=first_image_id):
+    for image_id, field in enumerate(fields, start=1):
         images.append(
             {
                 "id": image_id,

@@ -1,10 +1,10 @@
-"""Turn an archive of annotated fields into COCO json: python data_prep/prepare.py SOURCE ROOT --out DIR."""
+"""Turn an archive of annotated fields into COCO json: prepare.py SOURCE ROOT --out DIR."""
 
 from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from terminaltables import AsciiTable
@@ -16,7 +16,7 @@ from data_prep.records import Archive, Field
 from data_prep.sources import mitos12, tupac16
 from data_prep.splits import SPLITS, divide, load_split
 from mmdet_mitosis.cli import run_main
-from mmdet_mitosis.fileio import write_json_files
+from mmdet_mitosis.fileio import check_writable, write_json_files
 
 READERS: dict[str, Callable[[Path], Archive]] = {"tupac16": tupac16.read, "mitos12": mitos12.read}
 DEFAULTS = {
@@ -26,7 +26,7 @@ DEFAULTS = {
 MAX_NAMED = 10
 
 
-def parse_args() -> argparse.Namespace:
+def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="prepare.py", description=__doc__)
     sources = parser.add_subparsers(dest="source", required=True, metavar="SOURCE")
     for source in READERS:
@@ -49,59 +49,72 @@ def parse_args() -> argparse.Namespace:
         sub.add_argument(
             "--strict", action="store_true", help="anything that would be left out is an error"
         )
-    return parser.parse_args()
+    return parser.parse_args(argv)
 
 
-def main() -> None:
-    args = parse_args()
+def main(argv: Sequence[str] | None = None) -> None:
+    args = parse_args(argv)
     if not args.root.is_dir():
         raise FileNotFoundError(f"no such folder: {args.root}")
     split = load_split(args.split)
+    check_writable(args.out)
     archive = READERS[args.source](args.root.resolve())
-    if not any(field.mitoses for field in archive.fields):
-        raise ValueError(f"no mitosis at all in {args.root}: {len(archive.fields)} fields read")
-    parts, strays = divide(archive.fields, split)
+    check_mitoses(archive)
+    parts, strays, missing = divide(archive.fields, split)
     left_out = [*archive.left_out, *strays]
     if left_out and args.strict:
         raise ValueError(f"{left_out[0]} (--strict; {len(left_out)} in all)")
-    write(args.out, archive, parts, left_out, args)
+    notes = [*archive.notes, *missing, *empty_parts(parts)]
+    write(args, archive, parts, {"left_out": left_out, "notes": notes})
     print(format_table(parts))
-    print_left_out(left_out)
+    print_some("left out", left_out)
+    print_some("notes", notes)
     print(f"written: {args.out / 'annotations'}/{{{','.join(SPLITS)}}}.json")
 
 
+def check_mitoses(archive: Archive) -> None:
+    """Refuse an archive without a mitosis."""
+    if any(field.mitoses for field in archive.fields):
+        return
+    message = f"no mitosis at all in {archive.root}: {len(archive.fields)} labelled fields read"
+    if archive.left_out:
+        message += f", {len(archive.left_out)} things left out, first: {archive.left_out[0]}"
+    raise ValueError(message)
+
+
+def empty_parts(parts: dict[str, list[Field]]) -> list[str]:
+    """Say which splits hold no mitosis."""
+    return [
+        f"{part} has no mitosis, so nothing can be measured on it"
+        for part, fields in parts.items()
+        if not any(field.mitoses for field in fields)
+    ]
+
+
 def write(
-    out: Path,
+    args: argparse.Namespace,
     archive: Archive,
     parts: dict[str, list[Field]],
-    left_out: list[str],
-    args: argparse.Namespace,
+    remarks: dict[str, list[str]],
 ) -> None:
-    """Write the json of all splits, and link the images."""
+    """Write the json of all splits and the summary, and link the images: all or nothing."""
     files = {}
     for part in SPLITS:
         coco = to_coco(archive, parts[part], args.shape, args.seed)
         coco["info"].update(split=part, split_name=Path(args.split).name)
-        files[out / "annotations" / f"{part}.json"] = coco
-    files[out / "summary.json"] = {
+        files[args.out / "annotations" / f"{part}.json"] = coco
+    files[args.out / "summary.json"] = {
         "source": archive.source,
         "shape": args.shape,
         "seed": args.seed,
-        "splits": {part: counts(fields) for part, fields in parts.items()},
-        "left_out": left_out,
+        "split_name": Path(args.split).name,
+        "splits": {part: summary(fields) for part, fields in parts.items()},
+        **remarks,
     }
-    link_images(out / "images" / archive.source, archive.root)
-    write_json_files(files)
-
-
-def link_images(link: Path, root: Path) -> None:
-    """Make the archive's images reachable below the output, without a copy."""
-    link.parent.mkdir(parents=True, exist_ok=True)
-    if link.is_symlink():
-        link.unlink()
-    elif link.exists():
-        raise ValueError(f"{link} is in the way: a link to {root} belongs there")
-    link.symlink_to(root, target_is_directory=True)
+    link = args.out / "images" / archive.source
+    if link.exists() and not link.is_symlink():
+        raise ValueError(f"{link} is in the way: a link to {archive.root} belongs there")
+    write_json_files(files, links={link: archive.root})
 
 
 def counts(fields: list[Field]) -> dict[str, int | float]:
@@ -114,25 +127,40 @@ def counts(fields: list[Field]) -> dict[str, int | float]:
     }
 
 
+def by_scanner(fields: list[Field]) -> dict[str, dict[str, int | float]]:
+    """Count for each scanner."""
+    return {
+        scanner: counts([field for field in fields if field.scanner == scanner])
+        for scanner in sorted({field.scanner for field in fields})
+    }
+
+
+def summary(fields: list[Field]) -> dict:
+    """Count for the whole split, for each scanner, and name the cases."""
+    names = sorted({field.case for field in fields})
+    return {**counts(fields), "case_names": names, "scanners": by_scanner(fields)}
+
+
 def format_table(parts: dict[str, list[Field]]) -> str:
     """Lay out the counts by split and scanner."""
     rows = [["split", "scanner", "cases", "fields", "mitoses", "mm²"]]
     for part, fields in parts.items():
-        for scanner in sorted({field.scanner for field in fields}):
-            found = counts([field for field in fields if field.scanner == scanner])
+        for scanner, found in by_scanner(fields).items():
             rows.append([part, scanner, *map(str, found.values())])
+    everything = counts([field for fields in parts.values() for field in fields])
+    rows.append(["all", "", *map(str, everything.values())])
     return AsciiTable(rows).table
 
 
-def print_left_out(left_out: list[str]) -> None:
-    """Say what is not in the json, and how much."""
-    if not left_out:
+def print_some(title: str, sentences: list[str]) -> None:
+    """Print how many sentences there are, and the first ones."""
+    if not sentences:
         return
-    print(f"left out: {len(left_out)}")
-    for sentence in left_out[:MAX_NAMED]:
+    print(f"{title}: {len(sentences)}")
+    for sentence in sentences[:MAX_NAMED]:
         print(f"  {sentence}")
-    if len(left_out) > MAX_NAMED:
-        print("  … all in summary.json")
+    if len(sentences) > MAX_NAMED:
+        print(f"  … and {len(sentences) - MAX_NAMED} more, all in summary.json")
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""What every source gives: fields with their mitoses."""
+"""What every source reads its archive into."""
 
 from __future__ import annotations
 
@@ -43,10 +43,13 @@ class Field:
 class Archive:
     """What a source read.
 
-    ``left_out`` holds one sentence for each thing that is not among the fields.
+    ``left_out`` holds one sentence for each thing that belongs to the archive and is not among
+    the fields, or not whole: an error where the user asks for strictness. ``notes`` holds what is
+    worth saying and no fault.
     """
 
     source: str
     root: Path
     fields: tuple[Field, ...]
-    left_out: tuple[str, ...]
+    left_out: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()

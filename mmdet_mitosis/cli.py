@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import sys
+import traceback
 from collections.abc import Callable
 from typing import NoReturn
 
@@ -26,7 +27,7 @@ def run_main(main: Callable[[], int | None], prog: str) -> NoReturn:
         status = main()
     except (ValueError, OSError) as error:
         if os.environ.get("MITOSIS_TRACEBACK") == "1":
-            raise
+            traceback.print_exc()
         print(f"{prog}: error: {one_line(error)}", file=sys.stderr)
         sys.exit(2)
     except KeyboardInterrupt:
@@ -45,6 +46,8 @@ def one_line(error: BaseException) -> str:
         Its message.
     """
     text = str(error).strip() or type(error).__name__
+    if isinstance(error, OSError) and error.strerror and error.filename:
+        text = f"{error.strerror}: {error.filename}"
     if "Original Traceback" in text:
         text = re.sub(r"^\w*(Error|Exception): ", "", text.splitlines()[-1])
     text = re.sub(r"class `\w+` in \S+\.py: ", "", text)

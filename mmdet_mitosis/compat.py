@@ -152,7 +152,7 @@ def roi_align_backward(
 def _focal_loss(
     input: Tensor, target: Tensor, weight: Tensor, gamma: float, alpha: float
 ) -> Tensor:
-    """Sigmoid focal loss, (N, C), of class indices (N,); index C is background (Lin et al., 2017)."""
+    """Sigmoid focal loss (Lin et al., 2017), (N, C), of class indices (N,); C is background."""
     n_classes = input.shape[1]
     truth = torch.nn.functional.one_hot(target, n_classes + 1)[:, :n_classes].to(input.dtype)
     loss = torchvision.ops.sigmoid_focal_loss(input, truth, alpha=alpha, gamma=gamma)

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
+WHOLE_NUMBER = re.compile(r"\s*([+-]?[0-9]{1,18})(\.0*)?\s*")
 
-def number_lines(path: Path) -> Iterator[tuple[int, list[int]]]:
+
+def number_lines(path: Path, expected: str) -> Iterator[tuple[int, list[int]]]:
     """Read a file of comma-separated whole numbers.
 
     Args:
-        path: The file. Blank lines, a byte-order mark, CRLF and spaces are no matter.
+        path: The file. Blank lines, a byte-order mark, CRLF, spaces and commas at the end of a
+            line are no matter.
+        expected: What a line should hold, for the message.
 
     Yields:
         Line number, from 1, and the numbers of that line.
@@ -21,23 +26,18 @@ def number_lines(path: Path) -> Iterator[tuple[int, list[int]]]:
     try:
         text = path.read_text(encoding="utf-8-sig")
     except UnicodeDecodeError as error:
-        raise ValueError(f"{path} is no text file: {error}") from error
+        raise ValueError(f"{path} is no text file of {expected}: {error}") from error
     for line, content in enumerate(text.splitlines(), start=1):
         values = content.strip().rstrip(",").split(",")
         if values == [""]:
             continue
-        yield line, [_whole_number(path, line, value) for value in values]
-
-
-def _whole_number(path: Path, line: int, value: str) -> int:
-    """Read one value."""
-    try:
-        number = float(value)
-        if number == int(number):
-            return int(number)
-    except (ValueError, OverflowError):
-        number = None
-    raise ValueError(f"{path}, line {line}: {value.strip()!r} is no whole number")
+        matches = [WHOLE_NUMBER.fullmatch(value) for value in values]
+        if None in matches:
+            wrong = values[matches.index(None)].strip()
+            raise ValueError(
+                f"{path}, line {line}: {wrong!r} is no whole number; expected {expected}"
+            )
+        yield line, [int(match[1]) for match in matches if match]
 
 
 def outside(xy: tuple[float, float], width: int, height: int) -> bool:

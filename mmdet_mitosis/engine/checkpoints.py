@@ -11,7 +11,7 @@ from mmengine.hooks import Hook
 from mmengine.runner import BaseLoop, Runner
 
 MIN_FRACTION = 0.5
-"""Training may start from weights of which less fits (other classes), but not from less than this."""
+"""Share of the parameters that weights to train from must fit; other classes fit in part."""
 
 
 def find_checkpoint(path: str | Path) -> Path:

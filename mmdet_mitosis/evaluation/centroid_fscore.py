@@ -85,7 +85,7 @@ class CentroidFScore(BaseMetric):
             pred = sample["pred_instances"]
             mitoses = pred["labels"].cpu().numpy() == 0
             x1, y1 = sample["window_xyxy"][:2]
-            bboxes = pred["bboxes"].cpu().numpy()[mitoses].astype(float) + (x1, y1, x1, y1)
+            bboxes = pred["bboxes"].cpu().numpy()[mitoses] + np.array([x1, y1, x1, y1], float)
             masks = pred["masks"].cpu().numpy()[mitoses] if "masks" in pred else None
             polygons = (
                 [[] for _ in bboxes]

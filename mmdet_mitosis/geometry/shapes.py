@@ -57,7 +57,7 @@ def synthetic_polygon(
 
 
 def pixel_polygons(pixels_xy: np.ndarray) -> list[np.ndarray]:
-    """Outline a set of pixels; the pixel (x, y) covers [x, x + 1) × [y, y + 1).
+    """Outline a set of pixels; the pixel (x, y) covers x to x + 1 and y to y + 1.
 
     Args:
         pixels_xy: (N, 2) integers, px of the field.

@@ -43,8 +43,8 @@ class LoadWindow(BaseTransform):
         height, width = results["field_shape"]
         if field.shape[:2] != (height, width):
             raise ValueError(
-                f"{results['img_path']} is {field.shape[1]}×{field.shape[0]} px, "
-                f"its annotations say {width}×{height}"
+                f"{results['img_path']} is {field.shape[1]} x {field.shape[0]} px, "
+                f"its annotations say {width} x {height}"
             )
         x1, y1, x2, y2 = results["window_xyxy"]
         image = np.ascontiguousarray(field[y1:y2, x1:x2, ::-1])

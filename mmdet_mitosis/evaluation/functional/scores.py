@@ -104,7 +104,7 @@ class Curve:
 
     @property
     def average_precision(self) -> float:
-        """Area under the precision-recall curve, precision made monotone (as in PASCAL VOC 2010)."""
+        """Area under the precision-recall curve, precision monotone (as in PASCAL VOC 2010)."""
         envelope = np.maximum.accumulate(self.precision[::-1])[::-1]
         steps = np.diff(np.concatenate([[0.0], self.recall]))
         return float(np.sum(steps * envelope))
