@@ -8,7 +8,7 @@ import os
 from mmengine.config import DictAction
 
 from mmdet_mitosis.cli import run_main
-from mmdet_mitosis.engine.launch import build_runner, fetch_weights, load_config
+from mmdet_mitosis.engine.launch import build_runner, load_config, set_start
 
 
 def parse_args() -> argparse.Namespace:
@@ -45,8 +45,6 @@ def parse_args() -> argparse.Namespace:
 def main() -> None:
     args = parse_args()
     cfg = load_config(args.config, args.work_dir, args.cfg_options, args.launcher)
-    if args.load_from:
-        cfg.load_from = None if args.load_from.lower() == "none" else args.load_from
     if args.amp:
         cfg.optim_wrapper.type = "AmpOptimWrapper"
         cfg.optim_wrapper.loss_scale = "dynamic"
@@ -54,11 +52,7 @@ def main() -> None:
         if "base_batch_size" not in cfg.get("auto_scale_lr", {}):
             raise ValueError(f"{args.config} has no auto_scale_lr.base_batch_size to scale from")
         cfg.auto_scale_lr.enable = True
-    if args.resume is None:
-        cfg.load_from = fetch_weights(cfg.get("load_from"))
-    else:
-        cfg.resume = True
-        cfg.load_from = None if args.resume == "auto" else fetch_weights(args.resume)
+    set_start(cfg, args.load_from, args.resume)
     build_runner(cfg).train()
 
 

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import pickle
+import re
 from pathlib import Path
 
 import torch
 from mmdet.registry import HOOKS
 from mmengine.hooks import Hook
 from mmengine.runner import BaseLoop, Runner
+
+from mmdet_mitosis import compat
 
 MIN_FRACTION = 0.5
 """Share of the parameters that weights to train from must fit; other classes fit in part."""
@@ -41,7 +44,7 @@ def find_checkpoint(path: str | Path) -> Path:
 
 
 def read_checkpoint(path: str | Path) -> dict:
-    """Read a checkpoint safely, on the CPU.
+    """Read a checkpoint on the CPU, safely where this torch can (and else saying that it cannot).
 
     Args:
         path: The ``.pth`` file.
@@ -50,24 +53,42 @@ def read_checkpoint(path: str | Path) -> dict:
         Its contents; ``state_dict`` among them.
 
     Raises:
+        OSError: If the file cannot be opened.
         ValueError: If it is no checkpoint, or holds what cannot be loaded safely.
     """
-    try:
-        checkpoint = torch.load(path, map_location="cpu", weights_only=True)
-    except (pickle.UnpicklingError, RuntimeError, EOFError, ValueError, KeyError) as error:
-        reason = str(error).strip().splitlines()[0] if str(error) else type(error).__name__
-        raise ValueError(f"cannot read {path} as a checkpoint: {reason}") from error
+    compat.warn_if_unsafe()
+    with Path(path).open("rb") as file:
+        try:
+            checkpoint = torch.load(file, map_location="cpu", weights_only=compat.loads_safely())
+        # What is cut short or no pickle at all can raise any error on its way.
+        except Exception as error:
+            raise ValueError(f"cannot read {path} as a checkpoint: {_reason(error)}") from error
     if not isinstance(checkpoint, dict) or "state_dict" not in checkpoint:
         raise ValueError(f"{path} is no MMEngine checkpoint: it has no 'state_dict'")
     return checkpoint
+
+
+def _reason(error: Exception) -> str:
+    """Say in one line why torch did not load a file, without its advice to load it unsafely."""
+    text = str(error)
+    held = re.search(r"GLOBAL (\S+)", text)
+    if held:
+        return f"it holds {held[1]}, which could run code and so is not loaded"
+    if type(error) is ValueError:
+        return " ".join(text.split())
+    if isinstance(error, pickle.UnpicklingError):
+        # torch's reason is the last line before it points to its documentation.
+        text = text.partition("Check the documentation")[0].strip().rpartition("\n")[2]
+    told = text.partition("\n")[0].partition(". ")[0]
+    return f"it is cut short, or none at all ({type(error).__name__}: {told})"
 
 
 @HOOKS.register_module()
 class CheckpointMatchHook(Hook):
     """Refuse a checkpoint of another model, which MMEngine loads with a page of warnings.
 
-    Testing needs every parameter; training may start from weights that fit in part, such as those
-    of a detector of other classes.
+    Testing and resuming need every parameter; training may start from weights that fit in part,
+    such as those of a detector of other classes.
     """
 
     def after_load_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
@@ -85,8 +106,8 @@ class CheckpointMatchHook(Hook):
             for name, value in wanted.items()
             if name not in given or given[name].shape != value.shape
         ]
-        training = isinstance(runner._train_loop, BaseLoop)
-        allowed = (1 - MIN_FRACTION) * len(wanted) if training else 0
+        starting = isinstance(runner._train_loop, BaseLoop) and not runner._resume
+        allowed = (1 - MIN_FRACTION) * len(wanted) if starting else 0
         if len(wrong) > allowed:
             source = runner._load_from or "the checkpoint"
             raise ValueError(

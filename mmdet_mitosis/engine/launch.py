@@ -79,6 +79,40 @@ def fetch_weights(source: str | None) -> str | None:
     return str(target)
 
 
+def set_start(cfg: Config, load_from: str | None, resume: str | None) -> None:
+    """Set what a training run starts from: its own last checkpoint, weights, or nothing.
+
+    Args:
+        cfg: The config; changed in place.
+        load_from: Weights instead of the config's; ``none`` for from scratch.
+        resume: ``auto`` for the last checkpoint in the work folder (where there is none yet, the
+            run begins as it would without), a checkpoint, or None.
+
+    Raises:
+        FileNotFoundError: If a file is named that is not there.
+        ValueError: If weights cannot be downloaded.
+    """
+    if load_from:
+        cfg.load_from = None if load_from.lower() == "none" else load_from
+    checkpoint = latest_checkpoint(cfg.work_dir) if resume == "auto" else resume
+    cfg.resume = checkpoint is not None
+    cfg.load_from = fetch_weights(str(checkpoint) if checkpoint else cfg.get("load_from"))
+
+
+def latest_checkpoint(work_dir: str | Path) -> Path | None:
+    """Find the checkpoint of the furthest iteration or epoch in a work folder.
+
+    Args:
+        work_dir: The folder; it need not be there.
+
+    Returns:
+        The file; None if there is none.
+    """
+    found = [p for kind in ("iter", "epoch") for p in Path(work_dir).glob(f"{kind}_*.pth")]
+    numbered = [(int(p.stem.split("_")[1]), p) for p in found if p.stem.split("_")[1].isdigit()]
+    return max(numbered)[1] if numbered else None
+
+
 def build_runner(cfg: Config) -> Runner:
     """Build the runner that a config describes.
 

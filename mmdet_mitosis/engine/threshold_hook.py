@@ -6,7 +6,7 @@ from mmdet.registry import HOOKS
 from mmengine.hooks import Hook
 from mmengine.runner import BaseLoop, Runner
 
-from mmdet_mitosis.evaluation.centroid_fscore import CentroidFScore
+from mmdet_mitosis.evaluation.centroid_fscore import CHOOSE, CentroidFScore
 
 KEY = "mitosis_threshold"
 """Where a checkpoint keeps it: ``{'threshold', 'f_score', 'chosen_on', 'radius_um'}``."""
@@ -33,10 +33,11 @@ class ThresholdHook(Hook):
     def after_val_epoch(self, runner: Runner, metrics: dict | None = None) -> None:
         """Note the threshold; the checkpoint hook, which saves the best, comes after this one."""
         for metric in _centroid_metrics(runner.val_loop.evaluator):
-            if metrics and "mitosis/threshold" in metrics:
+            name = f"{metric.prefix}/threshold"
+            if metric.threshold == CHOOSE and metrics and name in metrics:
                 self._record = {
-                    "threshold": float(metrics["mitosis/threshold"]),
-                    "f_score": float(metrics["mitosis/f_score"]),
+                    "threshold": float(metrics[name]),
+                    "f_score": float(metrics[f"{metric.prefix}/f_score"]),
                     "chosen_on": str(metric.ann_file),
                     "radius_um": float(metric.radius_um),
                 }
