@@ -13,8 +13,9 @@ from typing import NoReturn
 def run_main(main: Callable[[], int | None], prog: str) -> NoReturn:
     """Run a command and leave with its status.
 
-    A ``ValueError`` or ``OSError`` ends in ``prog: error: message`` on one line and status 2, an
-    interrupt in status 130. ``MITOSIS_TRACEBACK=1`` in the environment shows the traceback too.
+    A ``ValueError``, ``OSError`` or ``NotImplementedError`` ends in ``prog: error: message`` on one
+    line and status 2, an interrupt in status 130. ``MITOSIS_TRACEBACK=1`` in the environment
+    shows the traceback too.
 
     Args:
         main: The command; what it returns is the status, None for 0.
@@ -25,7 +26,7 @@ def run_main(main: Callable[[], int | None], prog: str) -> NoReturn:
     """
     try:
         status = main()
-    except (ValueError, OSError) as error:
+    except (ValueError, OSError, NotImplementedError) as error:
         if os.environ.get("MITOSIS_TRACEBACK") == "1":
             traceback.print_exc()
         print(f"{prog}: error: {one_line(error)}", file=sys.stderr)

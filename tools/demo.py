@@ -6,6 +6,7 @@ import argparse
 import json
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 from mmdet_mitosis.cli import run_main
@@ -14,14 +15,14 @@ ROOT = Path(__file__).resolve().parents[1]
 CONFIG = "configs/maskrcnn_r18_demo.py"
 
 
-def parse_args() -> argparse.Namespace:
+def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="demo.py", description=__doc__)
     parser.add_argument("--out", default="demo", help="folder for all that it makes")
-    return parser.parse_args()
+    return parser.parse_args(argv)
 
 
-def main() -> None:
-    out = Path(parse_args().out).resolve()
+def main(argv: Sequence[str] | None = None) -> None:
+    out = Path(parse_args(argv).out).resolve()
     archive, data, work, pictures = (out / n for n in ("archive", "data", "work", "pictures"))
     paths = [
         f"{loader}.dataset.data_root={data}/"

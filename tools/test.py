@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import argparse
 import os
+from collections.abc import Sequence
 from pathlib import Path
 
 import cv2
+import numpy as np
 from mmengine.config import Config, DictAction
 from mmengine.dist import is_main_process
+from tqdm import tqdm
 
 from mmdet_mitosis.cli import run_main
 from mmdet_mitosis.datasets.fields import read_field
@@ -18,11 +21,11 @@ from mmdet_mitosis.engine.threshold_hook import KEY
 from mmdet_mitosis.evaluation.centroid_fscore import CentroidFScore
 from mmdet_mitosis.evaluation.detections import save_detections
 from mmdet_mitosis.evaluation.report import format_summary, summarize
-from mmdet_mitosis.fileio import write_json_atomic
+from mmdet_mitosis.fileio import check_writable, write_bytes_atomic, write_json_atomic
 from mmdet_mitosis.inference.overlay import draw_field
 
 
-def parse_args() -> argparse.Namespace:
+def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="test.py", description=__doc__)
     parser.add_argument("config", help="config file")
     parser.add_argument("checkpoint", help="checkpoint, or a work folder with its best_*.pth")
@@ -49,21 +52,24 @@ def parse_args() -> argparse.Namespace:
     )
     parser.add_argument("--launcher", choices=["none", "pytorch", "slurm", "mpi"], default="none")
     parser.add_argument("--local_rank", "--local-rank", type=int, default=0)
-    args = parser.parse_args()
+    args = parser.parse_args(argv)
     os.environ.setdefault("LOCAL_RANK", str(args.local_rank))
     if args.out and Path(args.out).suffix != ".json":
         parser.error(f"--out must end in .json, got {args.out}")
     return args
 
 
-def main() -> None:
-    args = parse_args()
+def main(argv: Sequence[str] | None = None) -> None:
+    args = parse_args(argv)
     cfg = load_config(args.config, args.work_dir, args.cfg_options, args.launcher)
     checkpoint = find_checkpoint(args.checkpoint)
+    for target in (cfg.work_dir, args.show_dir, args.out and Path(args.out).parent):
+        if target:
+            check_writable(target)
     threshold, origin = choose_threshold(checkpoint, args.threshold)
     cfg.load_from, cfg.resume = str(checkpoint), False
     # Early stopping would build the training loop, and its data, to test.
-    cfg.custom_hooks = [h for h in cfg.custom_hooks if h["type"] != "EarlyStoppingHook"]
+    cfg.custom_hooks = [h for h in cfg.get("custom_hooks", ()) if h.type != "EarlyStoppingHook"]
     for split in args.split:
         metric = run_split(cfg, split, threshold)
         if is_main_process():
@@ -127,9 +133,8 @@ def write_results(
 
 def draw_split(folder: Path, dataset: Config, metric: CentroidFScore) -> None:
     """Write a picture of every field of a split."""
-    folder.mkdir(parents=True, exist_ok=True)
     images = Path(dataset.data_root) / dataset.data_prefix.img
-    for field in metric.fields:
+    for field in tqdm(metric.fields, "pictures", unit="picture"):
         found = metric.detections.get(field.image_id)
         if found is None:
             continue
@@ -140,7 +145,8 @@ def draw_split(folder: Path, dataset: Config, metric: CentroidFScore) -> None:
             metric.radius_um,
         )
         name = Path(field.file_name).with_suffix(".png").as_posix().replace("/", "_")
-        cv2.imwrite(str(folder / name), picture[..., ::-1])
+        png = cv2.imencode(".png", np.ascontiguousarray(picture[..., ::-1]))[1]
+        write_bytes_atomic(folder / name, png.tobytes())
 
 
 if __name__ == "__main__":

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import argparse
 import os
+from collections.abc import Sequence
 
 from mmengine.config import DictAction
 
 from mmdet_mitosis.cli import run_main
 from mmdet_mitosis.engine.launch import build_runner, load_config, set_start
+from mmdet_mitosis.fileio import check_writable
 
 
-def parse_args() -> argparse.Namespace:
+def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="train.py", description=__doc__)
     parser.add_argument("config", help="config file")
     parser.add_argument("--work-dir", help="folder for logs and checkpoints")
@@ -37,13 +39,13 @@ def parse_args() -> argparse.Namespace:
     )
     parser.add_argument("--launcher", choices=["none", "pytorch", "slurm", "mpi"], default="none")
     parser.add_argument("--local_rank", "--local-rank", type=int, default=0)
-    args = parser.parse_args()
+    args = parser.parse_args(argv)
     os.environ.setdefault("LOCAL_RANK", str(args.local_rank))
     return args
 
 
-def main() -> None:
-    args = parse_args()
+def main(argv: Sequence[str] | None = None) -> None:
+    args = parse_args(argv)
     cfg = load_config(args.config, args.work_dir, args.cfg_options, args.launcher)
     if args.amp:
         cfg.optim_wrapper.type = "AmpOptimWrapper"
@@ -52,6 +54,7 @@ def main() -> None:
         if "base_batch_size" not in cfg.get("auto_scale_lr", {}):
             raise ValueError(f"{args.config} has no auto_scale_lr.base_batch_size to scale from")
         cfg.auto_scale_lr.enable = True
+    check_writable(cfg.work_dir)
     set_start(cfg, args.load_from, args.resume)
     build_runner(cfg).train()
 

@@ -121,5 +121,23 @@ def build_runner(cfg: Config) -> Runner:
 
     Returns:
         The runner.
+
+    Raises:
+        ValueError: If the config describes nothing that can be built.
     """
-    return Runner.from_cfg(cfg)
+    _meet_without_gpu(cfg)
+    try:
+        return Runner.from_cfg(cfg)
+    except (KeyError, TypeError, AttributeError, ImportError) as error:
+        reason = error.args[0] if error.args else type(error).__name__
+        raise ValueError(f"{cfg.filename} cannot be built: {reason}") from error
+
+
+def _meet_without_gpu(cfg: Config) -> None:
+    """Join the processes of torchrun over gloo: MMEngine's own way asks for a GPU."""
+    if cfg.launcher != "pytorch" or torch.cuda.is_available():
+        return
+    if not torch.distributed.is_initialized():
+        torch.distributed.init_process_group("gloo")
+    wrapper = {"type": "MMDistributedDataParallel", "device_ids": None, "broadcast_buffers": False}
+    cfg.setdefault("model_wrapper_cfg", wrapper)

@@ -1,0 +1,40 @@
+"""Running the project's commands as a user does."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+CONFIG = "configs/maskrcnn_r18_demo.py"
+
+
+def run(*words: object, timeout: float = 300) -> subprocess.CompletedProcess:
+    """Run a command of the checkout; its output is text."""
+    return subprocess.run(
+        [sys.executable, *map(str, words)],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=timeout,
+        check=False,
+        env={**os.environ, "OMP_NUM_THREADS": "2"},
+    )
+
+
+def succeed(*words: object) -> str:
+    """Run a command that has to succeed; give what it printed."""
+    done = run(*words)
+    assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
+    return done.stdout
+
+
+def options(data: Path) -> list[str]:
+    """Give the settings that make the demo's config tiny and read ``data``."""
+    words = ["train_cfg.max_iters=4", "train_cfg.val_interval=2"]
+    words += ["default_hooks.checkpoint.interval=2", "train_dataloader.batch_size=2"]
+    for loader in ("train_dataloader", "val_dataloader", "test_dataloader"):
+        words += [f"{loader}.dataset.data_root={data}/", f"{loader}.dataset.window_size=128"]
+    return words + [
+        f"{split}_evaluator.ann_file={data}/annotations/{split}.json" for split in ("val", "test")
+    ]
