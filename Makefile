@@ -8,6 +8,7 @@ DEMO := demo
 .PHONY: help setup demo test lint clean-demo
 
 help:  ## say what can be made
+	@echo "make help        this list"
 	@echo "make setup       the environment: $(VENV) with the pinned packages"
 	@echo "make demo        synthesise slides, train Mask R-CNN, test it, draw pictures (into $(DEMO)/)"
 	@echo "make test        the tests"
@@ -18,8 +19,10 @@ help:  ## say what can be made
 setup: $(STAMP)
 
 $(STAMP): setup.py constraints.txt
+	@command -v $(PYTHON) >/dev/null || { echo "no such interpreter: $(PYTHON); Python 3.11 or 3.12 is needed: say PYTHON=/path/to/python3.11 make …" >&2; exit 1; }
 	@$(PYTHON) -c 'import sys; v = sys.version_info[:2]; sys.exit(0 if v in ((3, 11), (3, 12)) else "Python 3.11 or 3.12 is needed, and $(PYTHON) is %d.%d: say PYTHON=python3.11 make …" % v)'
-	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@# An interrupted venv has an interpreter and no pip.
+	@$(BIN)/python -m pip --version >/dev/null 2>&1 || $(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet "setuptools<81" wheel
 	$(BIN)/python -m pip install --quiet --progress-bar off -c constraints.txt -e ".[dev]"
 	@# mmcv-lite asks for opencv-python, which does not import without libGL; both write the same folder.

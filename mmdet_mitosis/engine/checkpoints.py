@@ -5,6 +5,7 @@ from __future__ import annotations
 import pickle
 import re
 from pathlib import Path
+from typing import Any
 
 import torch
 from mmdet.registry import HOOKS
@@ -43,8 +44,30 @@ def find_checkpoint(path: str | Path) -> Path:
     return found[0]
 
 
+def read_weights(path: str | Path) -> Any:
+    """Read a file of torch on the CPU, safely where this torch can (else saying that it cannot).
+
+    Args:
+        path: The ``.pth`` file.
+
+    Returns:
+        Its contents.
+
+    Raises:
+        OSError: If the file cannot be opened.
+        ValueError: If it cannot be read, or holds what cannot be loaded safely.
+    """
+    compat.warn_if_unsafe()
+    with Path(path).open("rb") as file:
+        try:
+            return torch.load(file, map_location="cpu", weights_only=compat.loads_safely())
+        # What is cut short or no pickle at all can raise any error on its way.
+        except Exception as error:
+            raise ValueError(f"cannot read {path} as a checkpoint: {_reason(error)}") from error
+
+
 def read_checkpoint(path: str | Path) -> dict:
-    """Read a checkpoint on the CPU, safely where this torch can (and else saying that it cannot).
+    """Read a checkpoint that MMEngine wrote, as :func:`read_weights`.
 
     Args:
         path: The ``.pth`` file.
@@ -56,13 +79,7 @@ def read_checkpoint(path: str | Path) -> dict:
         OSError: If the file cannot be opened.
         ValueError: If it is no checkpoint, or holds what cannot be loaded safely.
     """
-    compat.warn_if_unsafe()
-    with Path(path).open("rb") as file:
-        try:
-            checkpoint = torch.load(file, map_location="cpu", weights_only=compat.loads_safely())
-        # What is cut short or no pickle at all can raise any error on its way.
-        except Exception as error:
-            raise ValueError(f"cannot read {path} as a checkpoint: {_reason(error)}") from error
+    checkpoint = read_weights(path)
     if not isinstance(checkpoint, dict) or "state_dict" not in checkpoint:
         raise ValueError(f"{path} is no MMEngine checkpoint: it has no 'state_dict'")
     return checkpoint

@@ -11,6 +11,8 @@ import torch
 from mmengine.config import Config
 from mmengine.runner import Runner
 
+from mmdet_mitosis.engine.checkpoints import read_checkpoint, read_weights
+
 
 def load_config(
     path: str, work_dir: str | None, cfg_options: dict | None, launcher: str = "none"
@@ -90,13 +92,17 @@ def set_start(cfg: Config, load_from: str | None, resume: str | None) -> None:
 
     Raises:
         FileNotFoundError: If a file is named that is not there.
-        ValueError: If weights cannot be downloaded.
+        ValueError: If weights cannot be downloaded, or cannot be read safely.
     """
     if load_from:
         cfg.load_from = None if load_from.lower() == "none" else load_from
     checkpoint = latest_checkpoint(cfg.work_dir) if resume == "auto" else resume
     cfg.resume = checkpoint is not None
     cfg.load_from = fetch_weights(str(checkpoint) if checkpoint else cfg.get("load_from"))
+    if checkpoint:
+        read_checkpoint(cfg.load_from)  # MMEngine reads it anew, and cannot say what is wrong
+    elif cfg.load_from:
+        read_weights(cfg.load_from)
 
 
 def latest_checkpoint(work_dir: str | Path) -> Path | None:

@@ -1,5 +1,6 @@
 """What the commands say to a user's mistake: one sentence, status 2, nothing half-written."""
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -123,6 +124,21 @@ def test_weights_that_are_not_there(end, tmp_path: Path) -> None:
         assert (status, said.count("\n")) == (2, 1)
         assert "no such weights: none_such.pth" in said
     assert not (tmp_path / "work").exists()
+
+
+@pytest.mark.parametrize("option", ["--load-from", "--resume"])
+def test_weights_that_would_run_code_do_not(end, option: str, tmp_path: Path) -> None:
+    path, proof = tmp_path / "evil.pth", tmp_path / "proof"
+
+    class Evil:
+        def __reduce__(self) -> tuple:
+            return os.system, (f"touch {proof}",)
+
+    torch.save({"state_dict": {"a": Evil()}}, path)
+    status, said = end("tools/train.py", CONFIG, option, path, "--work-dir", tmp_path / "work")
+    assert (status, said.count("\n")) == (2, 1)
+    assert f"cannot read {path} as a checkpoint: it holds" in said
+    assert not proof.exists()
 
 
 def test_without_network_the_paper_config_names_the_ways_out(
