@@ -19,7 +19,7 @@ from mmdet_mitosis.engine.checkpoints import find_checkpoint, read_checkpoint
 from mmdet_mitosis.engine.launch import build_runner, load_config
 from mmdet_mitosis.engine.threshold_hook import KEY
 from mmdet_mitosis.evaluation.centroid_fscore import CentroidFScore
-from mmdet_mitosis.evaluation.detections import save_detections
+from mmdet_mitosis.evaluation.detections import FieldDetections, save_detections
 from mmdet_mitosis.evaluation.report import format_summary, summarize
 from mmdet_mitosis.fileio import check_writable, write_bytes_atomic, write_json_atomic
 from mmdet_mitosis.inference.overlay import draw_field
@@ -83,7 +83,7 @@ def choose_threshold(checkpoint: Path, given: float | None) -> tuple[float, str]
         return given, "--threshold"
     if record is None:
         raise ValueError(
-            f"{checkpoint} stores no threshold (only a best_*.pth, written after its validation, "
+            f"{checkpoint} stores no threshold (a best_*.pth, written after its validation, "
             "does): give one with --threshold, chosen on the validation split; the log of the "
             "training prints mitosis/threshold at every validation"
         )
@@ -135,9 +135,7 @@ def draw_split(folder: Path, dataset: Config, metric: CentroidFScore) -> None:
     """Write a picture of every field of a split."""
     images = Path(dataset.data_root) / dataset.data_prefix.img
     for field in tqdm(metric.fields, "pictures", unit="picture"):
-        found = metric.detections.get(field.image_id)
-        if found is None:
-            continue
+        found = metric.detections.get(field.image_id, FieldDetections())
         picture = draw_field(
             read_field(images / field.file_name),
             field,

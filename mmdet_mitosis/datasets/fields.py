@@ -8,6 +8,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import tifffile
+from PIL import Image
 
 CACHE_BYTES = 2 * 1024**3
 """Decoded fields that one process keeps, in bytes; the field used longest ago goes first."""
@@ -44,11 +45,14 @@ def _decode(path: Path) -> np.ndarray:
     """Decode one file to contiguous RGB."""
     if not path.is_file():
         raise FileNotFoundError(f"no such image: {path}")
-    if path.suffix.lower() in {".tif", ".tiff"}:
+    suffix = path.suffix.lower()
+    if suffix in {".tif", ".tiff"}:
         try:
             image = tifffile.imread(path, key=0)
         except Exception as error:  # tifffile and its codecs raise their own kinds
             raise ValueError(f"cannot read {path} as a TIFF: {error}") from error
+    elif suffix in {".jpg", ".jpeg"}:
+        image = _decode_jpeg(path)
     else:
         image = cv2.imread(str(path), cv2.IMREAD_UNCHANGED)
         if image is None:
@@ -61,3 +65,15 @@ def _decode(path: Path) -> np.ndarray:
             "expected 8-bit RGB, (height, width, 3)"
         )
     return np.ascontiguousarray(image[..., :3])
+
+
+def _decode_jpeg(path: Path) -> np.ndarray:
+    """Decode a JPEG with Pillow, which refuses a truncated one; OpenCV fills it up with gray."""
+    try:
+        with Image.open(path) as image:
+            mode, pixels = image.mode, np.array(image)
+    except (OSError, SyntaxError, Image.DecompressionBombError) as error:
+        raise ValueError(f"cannot read {path} as an image: {error}") from error
+    if mode != "RGB":
+        raise ValueError(f"{path} is of mode {mode}; expected 8-bit RGB")
+    return pixels

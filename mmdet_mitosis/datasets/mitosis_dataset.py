@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter
+from pathlib import Path
 from typing import Any
 
 from mmdet.datasets import CocoDataset
@@ -22,7 +24,8 @@ class MitosisDataset(CocoDataset):
     One record a window. A mitosis whose centroid lies inside the window is an object, cut to the
     window. In training, a window that shows more than a quarter of a mitosis whose centroid lies
     outside is left out: a neighbour has that mitosis whole, and here it would be an object that
-    is called background. In testing every window is kept.
+    is called background. A field that is not labelled is no negative either. In testing every
+    window is kept.
 
     Args:
         window_size: Side of a window, px.
@@ -31,7 +34,8 @@ class MitosisDataset(CocoDataset):
             negative windows are kept, and ``NegativeRatioSampler`` chooses among them.
 
     Raises:
-        ValueError: If no window is left to train on.
+        FileNotFoundError: If there is no such annotation file.
+        ValueError: If it is no COCO json of mitoses with centroids, or no window is left.
     """
 
     METAINFO = {"classes": ("mitosis",), "palette": [(0, 160, 60)]}  # noqa: RUF012 (mmdet's form)
@@ -48,21 +52,29 @@ class MitosisDataset(CocoDataset):
             One record a window, with ``img_id`` and ``img_path`` of its field, ``window_xyxy``
             (field px) and ``instances`` (window px).
         """
-        fields = super().load_data_list()
+        fields = self._load_fields()
         windows: list[dict] = []
         counts: Counter[str] = Counter()
         for field in fields:
+            if not (field.pop("labelled") or self.test_mode):
+                counts["fields not labelled"] += 1
+                continue
             found = self._field_windows(field)
-            trainable = [w for w in found if self.test_mode or not w.pop("shows_foreign")]
+            trainable = [w for w in found if not w.pop("shows_foreign") or self.test_mode]
             counts["windows"] += len(found)
             counts["left out"] += len(found) - len(trainable)
             counts["mitoses"] += len(field["objects"])
             seen = {i for w in trainable for i in w.pop("object_indices")}
             counts["mitoses in no window"] += len(field["objects"]) - len(seen)
+            counts["of other categories"] += field["n_other"]
             windows.extend(trainable)
         self._report(len(fields), counts)
         if not windows:
-            raise ValueError(f"{self.ann_file}: no window to read ({len(fields)} fields)")
+            left_out = counts["left out"]
+            raise ValueError(
+                f"{self.ann_file}: no window to read ({len(fields)} fields, {left_out} windows "
+                "left out)"
+            )
         return windows
 
     def parse_data_info(self, raw_data_info: dict) -> dict:
@@ -76,18 +88,13 @@ class MitosisDataset(CocoDataset):
             in field px.
 
         Raises:
-            ValueError: If an annotation has no centroid.
+            ValueError: If an annotation has no centroid or no polygons.
         """
         image = raw_data_info["raw_img_info"]
+        mitoses = [a for a in raw_data_info["raw_ann_info"] if a["category_id"] in self.cat2label]
         objects = []
-        for ann in raw_data_info["raw_ann_info"]:
-            if ann["category_id"] not in self.cat2label:
-                continue
-            if "centroid" not in ann:
-                raise ValueError(
-                    f"{self.ann_file}: annotation {ann['id']} has no 'centroid'; "
-                    "make the file with data_prep/prepare.py"
-                )
+        for ann in mitoses:
+            _check_annotation(self.ann_file, ann)
             objects.append(
                 {
                     "centroid": tuple(ann["centroid"]),
@@ -95,14 +102,17 @@ class MitosisDataset(CocoDataset):
                     "label": self.cat2label[ann["category_id"]],
                 }
             )
+        folder = self.data_prefix.get("img", self.data_root or "")
         return {
             "img_id": image["img_id"],
-            "img_path": f"{self.data_prefix['img'].rstrip('/')}/{image['file_name']}",
+            "img_path": str(Path(folder, image["file_name"])),
             "field_shape": (image["height"], image["width"]),
             "case": image.get("case"),
             "scanner": image.get("scanner"),
             "mpp": image.get("mpp"),
+            "labelled": image.get("labelled", True),
             "objects": objects,
+            "n_other": len(raw_data_info["raw_ann_info"]) - len(mitoses),
         }
 
     def filter_data(self) -> list[dict]:
@@ -113,10 +123,26 @@ class MitosisDataset(CocoDataset):
         """
         return self.data_list
 
+    def _load_fields(self) -> list[dict]:
+        """Read the fields of the json; what is wrong with the file is said with its name."""
+        if not Path(self.ann_file).is_file():
+            raise FileNotFoundError(
+                f"no such annotation file: {self.ann_file} (data_prep/prepare.py makes it)"
+            )
+        try:
+            fields = super().load_data_list()
+        except (json.JSONDecodeError, UnicodeDecodeError, KeyError, TypeError, AssertionError) as e:
+            raise ValueError(f"{self.ann_file} is no field-level COCO json: {e!r}") from e
+        if not self.cat_ids:
+            raise ValueError(
+                f"{self.ann_file} has no category named {' or '.join(self.metainfo['classes'])}"
+            )
+        return fields
+
     def _field_windows(self, field: dict) -> list[dict]:
         """Expand one field; ``shows_foreign`` marks windows that are not trained on."""
         height, width = field["field_shape"]
-        shared = {key: value for key, value in field.items() if key != "objects"}
+        shared = {key: value for key, value in field.items() if key not in ("objects", "n_other")}
         records = []
         for window in field_windows(width, height, self.window_size, self.overlap).tolist():
             x1, y1, x2, y2 = window
@@ -144,7 +170,30 @@ class MitosisDataset(CocoDataset):
             text += f"; {counts['left out']} left out that show part of a mitosis centred outside"
         if counts["mitoses in no window"]:
             text += f"; {counts['mitoses in no window']} mitoses are in no window"
+        if counts["of other categories"]:
+            text += f"; {counts['of other categories']} annotations of other categories not read"
+        if counts["fields not labelled"]:
+            text += f"; {counts['fields not labelled']} fields left out that nobody has labelled"
         print_log(text, logger="current")
+
+
+def _check_annotation(ann_file: str, ann: dict) -> None:
+    """Refuse a mitosis without a centroid or without polygons."""
+    name = f"{ann_file}: annotation {ann['id']}"
+    centroid = ann.get("centroid")
+    numbers = isinstance(centroid, list) and all(isinstance(v, int | float) for v in centroid)
+    if not (numbers and len(centroid) == 2):
+        raise ValueError(
+            f"{name} has the centroid {centroid!r}, expected [x, y]; "
+            "make the file with data_prep/prepare.py"
+        )
+    polygons = ann.get("segmentation")
+    flat = isinstance(polygons, list) and all(isinstance(p, list) for p in polygons)
+    if not (polygons and flat and all(len(p) >= 6 and len(p) % 2 == 0 for p in polygons)):
+        raise ValueError(
+            f"{name} has the segmentation {str(polygons)[:60]}, expected polygons "
+            "[[x, y, x, y, x, y, …], …]"
+        )
 
 
 def _add_object(record: dict, index: int, obj: dict, field_size: tuple[int, int]) -> None:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import os
+from http.client import HTTPException
 from pathlib import Path
-from urllib.error import URLError
 from urllib.parse import urlparse
 
 import torch
@@ -37,13 +37,16 @@ def load_config(
         raise FileNotFoundError(f"no such config: {path}")
     try:
         cfg = Config.fromfile(path)
-    except (SyntaxError, KeyError, NameError, TypeError, OSError) as error:
-        raise ValueError(f"cannot read the config {path}: {error}") from error
+    except Exception as error:  # a config is Python: it can raise anything
+        reason = f"{type(error).__name__}: {error}"
+        raise ValueError(f"cannot read the config {path}: {reason}") from error
     if "model" not in cfg:
         raise ValueError(f"{path} is no detector's config: it has no 'model'")
     cfg.launcher = launcher
-    if cfg_options:
-        cfg.merge_from_dict(cfg_options)
+    try:
+        cfg.merge_from_dict(cfg_options or {})
+    except (KeyError, TypeError, IndexError, AttributeError, AssertionError) as error:
+        raise ValueError(f"--cfg-options do not fit {path}: {error}") from error
     cfg.work_dir = work_dir or cfg.get("work_dir") or f"work_dirs/{Path(path).stem}"
     return cfg
 
@@ -69,16 +72,22 @@ def fetch_weights(source: str | None) -> str | None:
         return source
     target = Path(torch.hub.get_dir()) / "checkpoints" / Path(urlparse(source).path).name
     # The other processes of a distributed run wait for the first one when they meet.
-    if not target.is_file() and os.environ.get("RANK", "0") == "0":
+    if not target.is_file() and _is_first_process():
         target.parent.mkdir(parents=True, exist_ok=True)
+        digest = torch.hub.HASH_REGEX.search(target.name)
         try:
-            torch.hub.download_url_to_file(source, str(target))
-        except (URLError, OSError) as error:
+            torch.hub.download_url_to_file(source, str(target), digest and digest[1])
+        except (OSError, HTTPException, RuntimeError) as error:  # RuntimeError: another digest
             raise ValueError(
                 f"cannot download {source} ({error}): give a local copy with --load-from FILE, "
                 "or train from scratch with --load-from none"
             ) from error
     return str(target)
+
+
+def _is_first_process() -> bool:
+    """Tell, before the processes of a distributed run have met, whether this is the first one."""
+    return os.environ.get("RANK", os.environ.get("SLURM_PROCID", "0")) == "0"
 
 
 def set_start(cfg: Config, load_from: str | None, resume: str | None) -> None:
@@ -99,10 +108,9 @@ def set_start(cfg: Config, load_from: str | None, resume: str | None) -> None:
     checkpoint = latest_checkpoint(cfg.work_dir) if resume == "auto" else resume
     cfg.resume = checkpoint is not None
     cfg.load_from = fetch_weights(str(checkpoint) if checkpoint else cfg.get("load_from"))
-    if checkpoint:
-        read_checkpoint(cfg.load_from)  # MMEngine reads it anew, and cannot say what is wrong
-    elif cfg.load_from:
-        read_weights(cfg.load_from)
+    # MMEngine reads the file anew, and cannot say what is wrong with it.
+    if cfg.load_from and _is_first_process():
+        (read_checkpoint if cfg.resume else read_weights)(cfg.load_from)
 
 
 def latest_checkpoint(work_dir: str | Path) -> Path | None:

@@ -16,8 +16,9 @@ KEY = "mitosis_threshold"
 class ThresholdHook(Hook):
     """Store the threshold that validation chose in the checkpoint that validation picks.
 
-    Only the ``best_*`` checkpoint is written after its own validation, so only that one gets it;
-    the periodic ones would carry the threshold of an earlier state. At test time the stored
+    Only what is written between a validation and the next step gets it: the ``best_*`` checkpoint
+    and the periodic one of the same weights that MMEngine then writes anew. The other periodic
+    ones would carry the threshold of an earlier state. At test time the stored
     threshold is given to every ``CentroidFScore`` of the test evaluator that has none.
     """
 

@@ -6,7 +6,6 @@ import logging
 from collections import defaultdict
 from collections.abc import Sequence
 
-import cv2
 import numpy as np
 from mmdet.registry import METRICS
 from mmengine.evaluator import BaseMetric
@@ -22,6 +21,7 @@ from mmdet_mitosis.evaluation.scoring import (
     split_curve,
     total,
 )
+from mmdet_mitosis.geometry.shapes import pixel_polygons
 
 CHOOSE = "choose"
 
@@ -111,10 +111,11 @@ class CentroidFScore(BaseMetric):
         Returns:
             ``f_score precision recall tp fp fn threshold ap``, ``f_score`` of each scanner, and
             with a threshold from elsewhere ``oracle_f_score``: the highest F-score that a
-            threshold tuned on this very split would give.
+            threshold tuned on this very split would give, by greedy matching.
 
         Raises:
-            ValueError: If there is no threshold to use.
+            ValueError: If there is no threshold to use, or a window is of no field of
+                ``ann_file``.
         """
         if self.threshold is None:
             raise ValueError(
@@ -155,8 +156,14 @@ class CentroidFScore(BaseMetric):
 
     def _merge(self, results: list[dict]) -> dict[int, FieldDetections]:
         """Bring the windows of each field together."""
+        mpp = {field.image_id: field.mpp for field in self.fields}
         by_field: dict[int, list[dict]] = defaultdict(list)
         for record in results:
+            if record["image_id"] not in mpp:
+                raise ValueError(
+                    f"a window is of image {record['image_id']!r}, which {self.ann_file} does not "
+                    "have: the dataset must read the same file"
+                )
             by_field[record["image_id"]].append(record)
         missing = [field.file_name for field in self.fields if field.image_id not in by_field]
         if missing:
@@ -166,7 +173,6 @@ class CentroidFScore(BaseMetric):
                 "current",
                 level=logging.WARNING,
             )
-        mpp = {field.image_id: field.mpp for field in self.fields}
         return {
             image_id: merge_field(records, self.merge_radius_um / mpp[image_id])
             for image_id, records in by_field.items()
@@ -186,27 +192,28 @@ def merge_field(windows: list[dict], radius_px: float) -> FieldDetections:
     """
     bboxes = np.concatenate([w["bboxes_xyxy"].reshape(-1, 4) for w in windows])
     scores = np.concatenate([w["scores"] for w in windows])
-    polygons = [p for w in windows for p in w["polygons"]]
+    polygons = [parts for w in windows for parts in w["polygons"]]
     centers = (bboxes[:, :2] + bboxes[:, 2:]) / 2
     index = np.repeat(np.arange(len(windows)), [len(w["scores"]) for w in windows])
     frames = np.array([w["window_xyxy"] for w in windows])
     keep = merge_windows(centers, scores, bboxes, index, frames, radius_px)
-    return FieldDetections(centers[keep], scores[keep], bboxes[keep], [polygons[i] for i in keep])
+    kept_polygons = [[np.asarray(flat).tolist() for flat in polygons[i]] for i in keep]
+    return FieldDetections(centers[keep], scores[keep], bboxes[keep], kept_polygons)
 
 
-def mask_polygons(mask: np.ndarray, offset_xy: tuple[float, float]) -> list[list[float]]:
-    """Outline a mask.
+def mask_polygons(mask: np.ndarray, offset_xy: tuple[int, int]) -> list[np.ndarray]:
+    """Outline a mask along the borders of its pixels.
 
     Args:
         mask: (H, W) bool.
         offset_xy: Added to the coordinates, px.
 
     Returns:
-        COCO polygons of its parts, without holes; parts too small for a polygon are left out.
+        COCO polygons of its parts, without holes, the largest first; none of an empty mask. They
+        are arrays, which take a tenth of the memory that lists would until the merge.
     """
-    contours, _ = cv2.findContours(
-        mask.astype(np.uint8), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_SIMPLE
-    )
-    # A contour runs through the centres of border pixels; a centre lies half a pixel inside.
-    shift = np.array(offset_xy) + 0.5
-    return [(c[:, 0] + shift).ravel().tolist() for c in contours if len(c) >= 3]
+    pixels_xy = np.argwhere(mask)[:, ::-1]
+    if not len(pixels_xy):
+        return []
+    outlines = pixel_polygons(pixels_xy + np.asarray(offset_xy))
+    return [outline.ravel().astype(np.float32) for outline in outlines]

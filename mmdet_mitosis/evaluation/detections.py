@@ -81,7 +81,7 @@ def load_fields(ann_file: str | Path) -> list[FieldTruth]:
 
     Raises:
         FileNotFoundError: If there is no such file.
-        ValueError: If the file is no such json, or a field lacks ``mpp``.
+        ValueError: If the file is no such json: it names the file and what is wrong in it.
     """
     path = Path(ann_file)
     if not path.is_file():
@@ -89,23 +89,40 @@ def load_fields(ann_file: str | Path) -> list[FieldTruth]:
     try:
         coco = json.loads(path.read_text(encoding="utf-8"))
         ids = {c["id"] for c in coco["categories"] if c["name"] == MITOSIS}
+        if not ids:
+            raise ValueError(f"no category is named {MITOSIS!r}")
         objects: dict[int, list[dict]] = {image["id"]: [] for image in coco["images"]}
+        if len(objects) < len(coco["images"]):
+            raise ValueError("two images have the same id")
         for ann in coco["annotations"]:
+            if ann["image_id"] not in objects:
+                raise ValueError(f"annotation {ann['id']} is of no image: {ann['image_id']!r}")
             if ann["category_id"] in ids:
                 objects[ann["image_id"]].append(ann)
         return [_field_truth(image, objects[image["id"]]) for image in coco["images"]]
-    except (json.JSONDecodeError, KeyError, TypeError) as error:
-        raise ValueError(f"{path} is no field-level COCO json: {error!r}") from error
+    except KeyError as error:
+        raise ValueError(f"{path} is no field-level COCO json: it lacks {error}") from error
+    except (ValueError, TypeError) as error:
+        raise ValueError(f"{path} is no field-level COCO json: {error}") from error
 
 
 def _field_truth(image: dict, annotations: list[dict]) -> FieldTruth:
     """Make the record of one field."""
+    mpp = float(image["mpp"])
+    if not 0 < mpp < np.inf:
+        raise ValueError(f"mpp must be positive, got {mpp} for {image['file_name']}")
+    for ann in annotations:
+        centroid = np.asarray(ann["centroid"], dtype=float)
+        if centroid.shape != (2,) or not np.isfinite(centroid).all():
+            raise ValueError(
+                f"centroid must be [x, y], got {ann['centroid']} in annotation {ann['id']}"
+            )
     return FieldTruth(
         image_id=image["id"],
         file_name=image["file_name"],
         width=image["width"],
         height=image["height"],
-        mpp=float(image["mpp"]),
+        mpp=mpp,
         case=str(image["case"]),
         scanner=str(image["scanner"]),
         centroids_xy=np.array([a["centroid"] for a in annotations], dtype=float).reshape(-1, 2),

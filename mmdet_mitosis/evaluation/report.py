@@ -41,7 +41,7 @@ def summarize(
     Returns:
         The figures, ready for json: the headline, ``interval``, ``by_method``, ``cases``,
         ``scanners``, ``ap``, and ``oracle_f_score``, the highest F-score that a threshold tuned on
-        this very split would give.
+        this very split would give, by greedy matching.
     """
     scores = score_fields(fields, detections, threshold, radius_um, method)
     low, high, unit = f_score_interval(scores)

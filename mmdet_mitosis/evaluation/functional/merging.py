@@ -23,8 +23,10 @@ def merge_windows(
     """Choose among the detections of overlapping windows one for each object.
 
     First a detection that its window's border cuts is left to the neighbours, where one of them
-    sees its box whole: what is left of a nucleus at a border looks like something else. Then, the
-    surest first, every other detection within the radius is dropped.
+    sees its box whole: what is left of a nucleus at a border looks like something else, and a
+    neighbour that sees the box whole and reports nothing there has judged it. Only where two
+    windows would leave an object to each other, neither does. Then, the surest first, every other
+    detection within the radius is dropped.
 
     Args:
         centers_xy: Centres in field px, (N, 2).
@@ -42,6 +44,9 @@ def merge_windows(
     Raises:
         ValueError: If the arrays do not belong together.
     """
+    centers_xy, bboxes_xyxy = _rows(centers_xy, 2), _rows(bboxes_xyxy, 4)
+    windows_xyxy, window_index = _rows(windows_xyxy, 4), np.asarray(window_index, dtype=int)
+    scores = np.asarray(scores, dtype=float)
     n = len(scores)
     if not len(centers_xy) == len(bboxes_xyxy) == len(window_index) == n:
         raise ValueError(
@@ -50,22 +55,37 @@ def merge_windows(
         )
     if n == 0:
         return np.empty(0, dtype=int)
-    centers_xy = np.asarray(centers_xy, dtype=float).reshape(-1, 2)
-    windows_xyxy = np.asarray(windows_xyxy, dtype=float).reshape(-1, 4)
-    whole = np.flatnonzero(
-        ~_left_to_neighbour(
-            np.asarray(bboxes_xyxy, dtype=float).reshape(-1, 4),
-            np.asarray(window_index, dtype=int),
-            windows_xyxy,
-            border_px,
+    if window_index.min() < 0 or window_index.max() >= len(windows_xyxy):
+        raise ValueError(
+            f"window_index runs from {window_index.min()} to {window_index.max()}, but there are "
+            f"{len(windows_xyxy)} windows"
         )
+    left = _left_to_neighbour(
+        centers_xy, bboxes_xyxy, window_index, windows_xyxy, radius, border_px
     )
-    order = whole[score_order(np.asarray(scores)[whole], centers_xy[whole])]
+    stay = np.flatnonzero(~left)
+    places = np.concatenate([centers_xy, bboxes_xyxy], axis=1)
+    order = stay[score_order(scores[stay], places[stay])]
     return order[_suppress(centers_xy[order], radius)]
 
 
+def _rows(array: np.ndarray, n_columns: int) -> np.ndarray:
+    """Check that an array has so many columns; an empty one may have any shape."""
+    array = np.asarray(array, dtype=float)
+    if array.size == 0:
+        return array.reshape(0, n_columns)
+    if array.ndim != 2 or array.shape[1] != n_columns:
+        raise ValueError(f"expected an array of shape (N, {n_columns}), got {array.shape}")
+    return array
+
+
 def _left_to_neighbour(
-    bboxes: np.ndarray, window_index: np.ndarray, windows: np.ndarray, border_px: float
+    centers: np.ndarray,
+    bboxes: np.ndarray,
+    window_index: np.ndarray,
+    windows: np.ndarray,
+    radius: float,
+    border_px: float,
 ) -> np.ndarray:
     """Mark boxes that their own window cuts and another window has whole, (N,) bool."""
     field = np.concatenate([windows[:, :2].min(axis=0), windows[:, 2:].max(axis=0)])
@@ -75,10 +95,20 @@ def _left_to_neighbour(
     limits[:, 2:] = np.where(windows[:, 2:] >= field[2:], np.inf, windows[:, 2:] - border_px)
     own = limits[window_index]
     cut = np.any(bboxes[:, :2] < own[:, :2], axis=1) | np.any(bboxes[:, 2:] > own[:, 2:], axis=1)
-    result = np.zeros(len(bboxes), dtype=bool)
-    for i in np.flatnonzero(cut):
+    seen_whole_by: dict[int, set[int]] = {}
+    for i in np.flatnonzero(cut).tolist():
         inside = (bboxes[i, :2] >= limits[:, :2]) & (bboxes[i, 2:] <= limits[:, 2:])
-        result[i] = bool(np.any(inside.all(axis=1)))
+        neighbours = np.flatnonzero(inside.all(axis=1))
+        if len(neighbours):
+            seen_whole_by[i] = set(neighbours.tolist())
+    result = np.zeros(len(bboxes), dtype=bool)
+    left = np.array(list(seen_whole_by), dtype=int)
+    result[left] = True
+    # Windows that overlap by little more than an object can both cut it, each box a little off.
+    for a, b in cKDTree(centers[left]).query_pairs(radius) if len(left) else ():
+        i, j = int(left[a]), int(left[b])
+        if window_index[j] in seen_whole_by[i] and window_index[i] in seen_whole_by[j]:
+            result[[i, j]] = False
     return result
 
 

@@ -120,7 +120,9 @@ class Curve:
             return 0.5
         best = int(np.argmax(self.f_score))
         low = self.thresholds[best + 1] if best + 1 < len(self.thresholds) else 0.0
-        return float((self.thresholds[best] + low) / 2)
+        middle = (self.thresholds[best] + low) / 2
+        # Between neighbouring floats there is no middle: it rounds to one of them.
+        return float(middle if middle > low else self.thresholds[best])
 
 
 def threshold_curve(scores: np.ndarray, is_hit: np.ndarray, n_gt: int) -> Curve:

@@ -1,0 +1,154 @@
+"""From the command line to a config and its weights."""
+
+import io
+from email.message import Message
+from pathlib import Path
+from urllib.error import URLError
+
+import pytest
+import torch
+
+from mmdet_mitosis.engine.launch import fetch_weights, load_config
+from tests.make_data import CONFIGS
+
+URL = "https://example.org/models/detector_r101-0123abcd.pth?download=1"
+NAME = "detector_r101-0123abcd.pth"
+DEMO = str(CONFIGS / "maskrcnn_r18_demo.py")
+
+
+def write(path: Path, text: str) -> str:
+    path.write_text(text)
+    return str(path)
+
+
+def test_a_missing_config_is_named(tmp_path):
+    for path in (tmp_path / "none.py", tmp_path):
+        with pytest.raises(FileNotFoundError, match=f"no such config: {path}"):
+            load_config(str(path), None, None)
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "message"),
+    [
+        ("a.py", "model = dict(", "never closed"),
+        ("a.py", "model = dict(depth=deep)", "'deep' is not defined"),
+        ("a.py", "_base_ = 'nobody.py'\nmodel = dict()", r"nobody\.py"),
+        ("a.py", "model = dict(1)", "not iterable"),
+        ("a.py", "lr = 0.1", "no detector's config: it has no 'model'"),
+        ("a.txt", "model = dict()", "Only py/yml/yaml/json"),
+    ],
+    ids=["syntax", "name", "base", "type", "no model", "suffix"],
+)
+def test_what_is_no_config_is_named(tmp_path, name, text, message):
+    path = write(tmp_path / name, text)
+    with pytest.raises(ValueError, match=message) as caught:
+        load_config(path, None, None)
+    assert path in str(caught.value)
+
+
+def test_the_command_line_goes_over_the_config(tmp_path):
+    path = write(tmp_path / "tiny.py", "model = dict(depth=18)\nmax_iters = 5")
+    cfg = load_config(path, None, {"model.depth": 34, "train.max": 7}, "slurm")
+    assert (cfg.model.depth, cfg.train.max, cfg.max_iters, cfg.launcher) == (34, 7, 5, "slurm")
+    assert load_config(path, None, None).model.depth == 18
+
+
+@pytest.mark.parametrize(
+    ("given", "in_config", "work_dir"),
+    [
+        (None, "", "work_dirs/tiny"),
+        (None, "work_dir = 'mine'", "mine"),
+        ("given", "work_dir = 'mine'", "given"),
+    ],
+)
+def test_the_work_folder_is_the_given_one_then_the_configs_then_its_name(
+    tmp_path, given, in_config, work_dir
+):
+    path = write(tmp_path / "tiny.py", f"model = dict()\n{in_config}")
+    assert load_config(path, given, None).work_dir == work_dir
+
+
+def test_a_config_of_the_tree_is_read():
+    cfg = load_config(DEMO, None, {"train_cfg.max_iters": 3})
+    assert cfg.train_cfg.max_iters == 3 and cfg.work_dir == "work_dirs/maskrcnn_r18_demo"
+
+
+def test_a_local_file_is_taken_as_it_is(tmp_path):
+    path = write(tmp_path / "weights.pth", "")
+    assert fetch_weights(path) == path
+    assert fetch_weights(None) is None
+    with pytest.raises(FileNotFoundError, match=r"no such weights: nowhere/x\.pth"):
+        fetch_weights("nowhere/x.pth")
+
+
+@pytest.fixture
+def cache(tmp_path, monkeypatch):
+    """The folder that weights are downloaded to."""
+    monkeypatch.setenv("TORCH_HOME", str(tmp_path))
+    monkeypatch.delenv("RANK", raising=False)
+    monkeypatch.setattr(torch.hub, "_hub_dir", None)
+    return tmp_path / "hub" / "checkpoints"
+
+
+class Response(io.BytesIO):
+    """A server's answer that breaks off where it is told to."""
+
+    def __init__(self, content: bytes, error: Exception | None = None):
+        super().__init__(content)
+        self.error = error
+
+    def info(self):
+        return Message()
+
+    def read(self, size=-1):
+        found = super().read(size)
+        if not found and self.error:
+            raise self.error
+        return found
+
+
+def serve(monkeypatch, response: Response) -> list[str]:
+    asked = []
+    monkeypatch.setattr(
+        torch.hub, "urlopen", lambda request: asked.append(request.full_url) or response
+    )
+    return asked
+
+
+def test_weights_are_downloaded_once(cache, monkeypatch):
+    asked = serve(monkeypatch, Response(b"contents"))
+    path = fetch_weights(URL)
+    assert Path(path) == cache / NAME and Path(path).read_bytes() == b"contents"
+    assert fetch_weights(URL) == path and asked == [URL]
+
+
+def test_without_a_network_one_sentence_tells_the_way_out(cache, monkeypatch):
+    def no_network(url, target):
+        raise URLError("Name or service not known")
+
+    monkeypatch.setattr(torch.hub, "download_url_to_file", no_network)
+    with pytest.raises(ValueError, match="--load-from FILE") as caught:
+        fetch_weights(URL)
+    text = str(caught.value)
+    assert URL in text and "service not known" in text and "\n" not in text
+    assert list(cache.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    "error", [ConnectionResetError("reset by peer"), TimeoutError("timed out")]
+)
+def test_a_download_that_breaks_off_leaves_no_file(cache, monkeypatch, error):
+    serve(monkeypatch, Response(b"cont", error))
+    with pytest.raises(ValueError, match=f"{error}.*--load-from FILE"):
+        fetch_weights(URL)
+    assert list(cache.iterdir()) == []
+    serve(monkeypatch, Response(b"contents"))
+    assert Path(fetch_weights(URL)).read_bytes() == b"contents"
+
+
+def test_of_several_processes_the_first_one_downloads(cache, monkeypatch):
+    asked = serve(monkeypatch, Response(b"contents"))
+    monkeypatch.setenv("RANK", "1")
+    assert Path(fetch_weights(URL)) == cache / NAME and asked == []
+    monkeypatch.setenv("RANK", "0")
+    assert Path(fetch_weights(URL)).is_file() and asked == [URL]
