@@ -1,5 +1,6 @@
 """From the command line to a config and its weights."""
 
+import hashlib
 import io
 from email.message import Message
 from pathlib import Path
@@ -11,8 +12,9 @@ import torch
 from mmdet_mitosis.engine.launch import fetch_weights, load_config
 from tests.make_data import CONFIGS
 
-URL = "https://example.org/models/detector_r101-0123abcd.pth?download=1"
-NAME = "detector_r101-0123abcd.pth"
+DIGEST = hashlib.sha256(b"contents").hexdigest()[:8]
+NAME = f"detector_r101-{DIGEST}.pth"
+URL = f"https://example.org/models/{NAME}?download=1"
 DEMO = str(CONFIGS / "maskrcnn_r18_demo.py")
 
 
@@ -123,7 +125,7 @@ def test_weights_are_downloaded_once(cache, monkeypatch):
 
 
 def test_without_a_network_one_sentence_tells_the_way_out(cache, monkeypatch):
-    def no_network(url, target):
+    def no_network(url, target, digest):
         raise URLError("Name or service not known")
 
     monkeypatch.setattr(torch.hub, "download_url_to_file", no_network)
@@ -144,6 +146,13 @@ def test_a_download_that_breaks_off_leaves_no_file(cache, monkeypatch, error):
     assert list(cache.iterdir()) == []
     serve(monkeypatch, Response(b"contents"))
     assert Path(fetch_weights(URL)).read_bytes() == b"contents"
+
+
+def test_a_download_that_ends_early_is_not_taken_for_a_whole_one(cache, monkeypatch):
+    serve(monkeypatch, Response(b"cont"))
+    with pytest.raises(ValueError, match="invalid hash value.*--load-from FILE"):
+        fetch_weights(URL)
+    assert list(cache.iterdir()) == []
 
 
 def test_of_several_processes_the_first_one_downloads(cache, monkeypatch):
