@@ -150,7 +150,7 @@ def test_a_download_that_breaks_off_leaves_no_file(cache, monkeypatch, error):
 
 def test_a_download_that_ends_early_is_not_taken_for_a_whole_one(cache, monkeypatch):
     serve(monkeypatch, Response(b"cont"))
-    with pytest.raises(ValueError, match="invalid hash value.*--load-from FILE"):
+    with pytest.raises(ValueError, match=r"invalid hash value.*--load-from FILE"):
         fetch_weights(URL)
     assert list(cache.iterdir()) == []
 
