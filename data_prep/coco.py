@@ -5,13 +5,16 @@ from __future__ import annotations
 import numpy as np
 import shapely
 
-from data_prep.records import Archive, Field, Mitosis
+from data_prep.records import Archive, Cell, Field
 from mmdet_mitosis.geometry.shapes import clip_to_field, pixel_polygons, synthetic_polygon
 
-CATEGORIES = [{"id": 1, "name": "mitosis"}]
+MITOSIS = {"id": 1, "name": "mitosis"}
+LOOK_ALIKE = {"id": 2, "name": "look-alike"}
 
 
-def to_coco(archive: Archive, fields: list[Field], shape: str, seed: int) -> dict:
+def to_coco(
+    archive: Archive, fields: list[Field], shape: str, seed: int, look_alikes: bool = False
+) -> dict:
     """Write some fields of an archive as one COCO dictionary.
 
     Args:
@@ -19,40 +22,31 @@ def to_coco(archive: Archive, fields: list[Field], shape: str, seed: int) -> dic
         fields: The fields.
         shape: ``circle``, ``ellipse``, ``mixed``, or ``contour`` for real outlines.
         seed: Seed of the synthetic shapes.
+        look_alikes: Whether look-alikes are written too, as a second category.
 
     Returns:
         The dictionary, the same for the same fields. Beside COCO's own keys, an image has
-        ``name case scanner mpp labelled``, an annotation ``centroid`` and ``shape``; lengths are
-        px of the field, x first.
+        ``name case scanner mpp labelled`` and, where it is known, ``tumour``; an annotation has
+        ``centroid``, ``shape`` and, where it is known, ``confidence``; lengths are px of the field,
+        x first.
 
     Raises:
         ValueError: If ``contour`` is asked for and there are only centroids.
     """
     images, annotations = [], []
+    categories = [MITOSIS, LOOK_ALIKE] if look_alikes else [MITOSIS]
     for image_id, field in enumerate(fields, start=1):
-        images.append(
-            {
-                "id": image_id,
-                "file_name": file_name(archive, field),
-                "width": field.width,
-                "height": field.height,
-                "name": field.name,
-                "case": field.case,
-                "scanner": field.scanner,
-                "mpp": field.mpp,
-                "labelled": field.labelled,
-            }
-        )
-        for mitosis in field.mitoses:
-            annotation = _annotation(field, mitosis, shape, seed)
-            annotations.append(
-                {"id": len(annotations) + 1, "image_id": image_id, "category_id": 1, **annotation}
-            )
+        images.append({"id": image_id, "file_name": file_name(archive, field), **_image(field)})
+        for category in categories:
+            for cell in field.mitoses if category is MITOSIS else field.look_alikes:
+                numbers = {"id": len(annotations) + 1, "image_id": image_id}
+                drawn = _annotation(field, cell, shape, seed)
+                annotations.append({**numbers, "category_id": category["id"], **drawn})
     return {
         "info": {"source": archive.source, "shape": shape, "seed": seed},
         "images": images,
         "annotations": annotations,
-        "categories": CATEGORIES,
+        "categories": categories,
     }
 
 
@@ -69,17 +63,32 @@ def file_name(archive: Archive, field: Field) -> str:
     return f"{archive.source}/{field.image_path.relative_to(archive.root).as_posix()}"
 
 
-def _annotation(field: Field, mitosis: Mitosis, shape: str, seed: int) -> dict:
-    """Describe one mitosis."""
+def _image(field: Field) -> dict:
+    """Describe one field."""
+    known = {"tumour": field.tumour} if field.tumour is not None else {}
+    return {
+        "width": field.width,
+        "height": field.height,
+        "name": field.name,
+        "case": field.case,
+        "scanner": field.scanner,
+        "mpp": field.mpp,
+        "labelled": field.labelled,
+        **known,
+    }
+
+
+def _annotation(field: Field, cell: Cell, shape: str, seed: int) -> dict:
+    """Describe one cell."""
     if shape == "contour":
-        if mitosis.pixels_xy is None:
+        if cell.pixels_xy is None:
             raise ValueError(
-                f"{mitosis.label_file} has centroids only: take --shape circle, ellipse or mixed"
+                f"{cell.label_file} has centroids only: take --shape circle, ellipse or mixed"
             )
-        kind, outlines = "contour", pixel_polygons(mitosis.pixels_xy)
+        kind, outlines = "contour", pixel_polygons(cell.pixels_xy)
     else:
         key = f"{field.case}|{field.name}"
-        kind, outline = synthetic_polygon(mitosis.centroid_xy, field.mpp, key, shape, seed)
+        kind, outline = synthetic_polygon(cell.centroid_xy, field.mpp, key, shape, seed)
         outlines = [outline]
     polygons = clip_to_field(outlines, field.width, field.height)
     rings = [np.reshape(flat, (-1, 2)) for flat in polygons]
@@ -90,6 +99,7 @@ def _annotation(field: Field, mitosis: Mitosis, shape: str, seed: int) -> dict:
         "area": round(sum(shapely.Polygon(ring).area for ring in rings), 2),
         "iscrowd": 0,
         "segmentation": polygons,
-        "centroid": list(mitosis.centroid_xy),
+        "centroid": list(cell.centroid_xy),
         "shape": kind,
+        **({} if cell.confidence is None else {"confidence": cell.confidence}),
     }

@@ -9,23 +9,30 @@ import numpy as np
 
 
 @dataclass(frozen=True)
-class Mitosis:
-    """One mitosis: its centroid, px of the field, x first, and where it was read.
+class Cell:
+    """One labelled cell, a mitosis or a look-alike.
 
-    ``pixels_xy`` are all its pixels, (N, 2), where the archive has them.
+    Attributes:
+        centroid_xy: Its centroid, px of the field, x first.
+        label_file: Where it was read.
+        line: Line of that file, or number of the record in it, from 1.
+        pixels_xy: All its pixels, (N, 2), where the archive has them.
+        confidence: Share of the readers that called it a mitosis, 0 to 1, where the archive has it.
     """
 
     centroid_xy: tuple[float, float]
     label_file: Path
     line: int
     pixels_xy: np.ndarray | None = None
+    confidence: float | None = None
 
 
 @dataclass(frozen=True)
 class Field:
     """One image of an archive.
 
-    ``name`` is unique in the archive; ``mpp`` is the size of a pixel, µm.
+    ``name`` is unique in the archive; ``mpp`` is the size of a pixel, µm; ``look_alikes`` are cells
+    that were labelled as no mitoses; ``tumour`` is what the archive says of the tissue.
     """
 
     case: str
@@ -35,8 +42,10 @@ class Field:
     height: int
     mpp: float
     scanner: str
-    mitoses: tuple[Mitosis, ...]
+    mitoses: tuple[Cell, ...]
     labelled: bool = True
+    look_alikes: tuple[Cell, ...] = ()
+    tumour: str | None = None
 
 
 @dataclass(frozen=True)

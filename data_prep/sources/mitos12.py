@@ -12,7 +12,7 @@ import numpy as np
 from tqdm import tqdm
 
 from data_prep.images import SUFFIXES, image_size, only_images
-from data_prep.records import Archive, Field, Mitosis
+from data_prep.records import Archive, Cell, Field
 from data_prep.sources.labels import number_lines, outside
 
 SCANNERS = {"A": ("Aperio ScanScope XT", 0.2456), "H": ("Hamamatsu NanoZoomer", 0.2275)}
@@ -95,8 +95,8 @@ def _field(name: str, image: Path, left_out: list[str]) -> Field:
     return Field(case, name, image, width, height, mpp, scanner, tuple(mitoses))
 
 
-def _mitosis(pixels_xy: np.ndarray, label: Path, line: int) -> Mitosis:
+def _mitosis(pixels_xy: np.ndarray, label: Path, line: int) -> Cell:
     """Make a mitosis of its pixels; the centre of pixel (x, y) is (x + 0.5, y + 0.5)."""
     pixels_xy = np.unique(pixels_xy, axis=0)
     x, y = (pixels_xy.mean(axis=0) + 0.5).round(2).tolist()
-    return Mitosis((x, y), label, line, pixels_xy)
+    return Cell((x, y), label, line, pixels_xy)

@@ -11,7 +11,7 @@ from pathlib import Path
 from tqdm import tqdm
 
 from data_prep.images import image_size, only_images
-from data_prep.records import Archive, Field, Mitosis
+from data_prep.records import Archive, Cell, Field
 from data_prep.sources.labels import number_lines, outside
 
 MPP = 0.25
@@ -106,5 +106,5 @@ def _field(name: str, image: Path, label: Path | None, left_out: list[str]) -> F
                 f"({width} x {height} px)"
             )
             continue
-        mitoses.append(Mitosis((column, row), label, line))
+        mitoses.append(Cell((column, row), label, line))
     return Field(case, name, image, width, height, MPP, scanner(case), tuple(mitoses))

@@ -8,18 +8,18 @@ import pytest
 from pycocotools.coco import COCO
 
 from data_prep.coco import to_coco
-from data_prep.records import Archive, Field, Mitosis
+from data_prep.records import Archive, Cell, Field
 
 ROOT = Path("/archive")
 
 
-def field(name: str, *mitoses: Mitosis, mpp: float = 0.25) -> Field:
+def field(name: str, *mitoses: Cell, mpp: float = 0.25) -> Field:
     path = ROOT / "part 1" / f"{name}.tif"
     return Field("01", name, path, 200, 120, mpp, "Aperio", mitoses)
 
 
-def point(x: float, y: float, pixels: list | None = None) -> Mitosis:
-    return Mitosis((x, y), Path("01.csv"), 1, None if pixels is None else np.array(pixels))
+def point(x: float, y: float, pixels: list | None = None) -> Cell:
+    return Cell((x, y), Path("01.csv"), 1, None if pixels is None else np.array(pixels))
 
 
 def convert(*fields: Field, shape: str = "mixed", seed: int = 0) -> dict:

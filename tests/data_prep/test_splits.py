@@ -5,14 +5,14 @@ from pathlib import Path
 
 import pytest
 
-from data_prep.records import Field, Mitosis
+from data_prep.records import Cell, Field
 from data_prep.splits import NAMED, divide, load_split
 
 SPLIT = {"train": ["01", "02"], "val": ["04"], "test": ["27"]}
 
 
 def field(case: str, name: str, n_mitoses: int = 1) -> Field:
-    mitoses = tuple(Mitosis((5, 5), Path("a.csv"), i) for i in range(n_mitoses))
+    mitoses = tuple(Cell((5, 5), Path("a.csv"), i) for i in range(n_mitoses))
     return Field(case, name, Path(f"{name}.tif"), 10, 10, 0.25, "scanner", mitoses)
 
 
