@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 import numpy as np
 import shapely
 
@@ -48,6 +50,27 @@ def to_coco(
         "annotations": annotations,
         "categories": categories,
     }
+
+
+def subset(coco: dict, image_ids: Collection[int]) -> dict:
+    """Take some images of a COCO dictionary, with their annotations, under new ids.
+
+    Args:
+        coco: The dictionary; it is not changed.
+        image_ids: Ids of the images.
+
+    Returns:
+        What ``to_coco`` would write of these fields alone.
+    """
+    images = [image for image in coco["images"] if image["id"] in image_ids]
+    new_ids = {image["id"]: new for new, image in enumerate(images, start=1)}
+    kept = [ann for ann in coco["annotations"] if ann["image_id"] in new_ids]
+    annotations = [
+        {**ann, "id": new, "image_id": new_ids[ann["image_id"]]}
+        for new, ann in enumerate(kept, start=1)
+    ]
+    images = [{**image, "id": new_ids[image["id"]]} for image in images]
+    return {**coco, "info": {**coco["info"]}, "images": images, "annotations": annotations}
 
 
 def file_name(archive: Archive, field: Field) -> str:

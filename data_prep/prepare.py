@@ -1,75 +1,139 @@
-"""Turn an archive of annotated fields into COCO json: prepare.py SOURCE ROOT --out DIR."""
+"""Turn an archive of annotated fields into COCO json, or join what was prepared.
+
+prepare.py SOURCE ROOT --out DIR
+prepare.py merge FOLDER… --train-only FOLDER… --out DIR
+"""
 
 from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-
-from terminaltables import AsciiTable
+from types import ModuleType
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from data_prep.coco import to_coco
-from data_prep.records import Archive, Field
-from data_prep.sources import mitos12, tupac16
-from data_prep.splits import SPLITS, divide, load_split
+from data_prep import merge
+from data_prep.coco import subset, to_coco
+from data_prep.output import Staging, locked
+from data_prep.preview import N_OBJECTS, contact_sheet
+from data_prep.product import Product
+from data_prep.records import Archive
+from data_prep.sources import midog, mitos12, mitos14, table, tupac16
+from data_prep.splits import CHOICES, assign, check_split
+from data_prep.summary import counts, format_table, print_some, summarise, without_mitoses
 from mmdet_mitosis.cli import run_main
-from mmdet_mitosis.fileio import check_writable, write_json_files
 
-READERS: dict[str, Callable[[Path], Archive]] = {"tupac16": tupac16.read, "mitos12": mitos12.read}
-DEFAULTS = {
-    "tupac16": {"split": "paper", "shape": "mixed"},
-    "mitos12": {"split": "mitos12", "shape": "contour"},
+READERS: dict[str, ModuleType] = {
+    "tupac16": tupac16,
+    "mitos12": mitos12,
+    "mitos14": mitos14,
+    "midog": midog,
+    "table": table,
 }
-MAX_NAMED = 10
 
 
 def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="prepare.py", description=__doc__)
-    sources = parser.add_subparsers(dest="source", required=True, metavar="SOURCE")
-    for source in READERS:
-        default = DEFAULTS[source]
-        sub = sources.add_parser(source, help=f"the archive of {source}")
-        sub.add_argument("root", type=Path, help="folder of the archive")
-        sub.add_argument("--out", type=Path, required=True, help="folder to write to")
-        sub.add_argument(
-            "--split",
-            default=default["split"],
-            help="paper, mitos12, or a json file of cases (default: %(default)s)",
-        )
-        sub.add_argument(
-            "--shape",
-            choices=["circle", "ellipse", "mixed", "contour"],
-            default=default["shape"],
-            help="polygon of a mitosis (default: %(default)s)",
-        )
-        sub.add_argument("--seed", type=int, default=0, help="seed of the synthetic shapes")
-        sub.add_argument(
-            "--strict", action="store_true", help="anything that would be left out is an error"
-        )
+    parser = argparse.ArgumentParser(
+        prog="prepare.py", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    commands = parser.add_subparsers(dest="source", required=True, metavar="SOURCE")
+    for source, module in READERS.items():
+        add_reader(commands.add_parser(source, help=module.HELP, description=module.HELP), module)
+    joined = commands.add_parser(
+        "merge",
+        help="folders that prepare.py has written, joined split by split",
+        description=merge.__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    merge.add_arguments(joined)
+    add_output(joined)
     return parser.parse_args(argv)
+
+
+def add_reader(sub: argparse.ArgumentParser, module: ModuleType) -> None:
+    """Add the options of a source, its own and those that all share."""
+    sub.add_argument("root", type=Path, help="folder of the archive")
+    add_output(sub)
+    sub.add_argument(
+        "--split", default=module.DEFAULT_SPLIT, help=f"{CHOICES} (default: %(default)s)"
+    )
+    sub.add_argument(
+        "--shape",
+        choices=["circle", "ellipse", "mixed", "contour"],
+        default=module.DEFAULT_SHAPE,
+        help="polygon of a mitosis (default: %(default)s)",
+    )
+    sub.add_argument(
+        "--look-alikes", action="store_true", help="write look-alikes too, as a second category"
+    )
+    if module.OPTIONS:
+        module.add_arguments(sub)
+
+
+def add_output(sub: argparse.ArgumentParser) -> None:
+    """Add the options of what is written."""
+    sub.add_argument("--out", type=Path, required=True, help="folder to write to")
+    sub.add_argument(
+        "--seed", type=int, default=0, help="seed of shapes, folds and preview (default: 0)"
+    )
+    sub.add_argument(
+        "--strict",
+        action="store_true",
+        help="what would be left out is an error, and so is an image or a case that is there twice",
+    )
+    sub.add_argument(
+        "--preview",
+        type=int,
+        nargs="?",
+        const=N_OBJECTS,
+        metavar="N",
+        help=f"write preview.png with N objects drawn at random ({N_OBJECTS} if N is not given)",
+    )
 
 
 def main(argv: Sequence[str] | None = None) -> None:
     args = parse_args(argv)
-    if not args.root.is_dir():
-        raise FileNotFoundError(f"no such folder: {args.root}")
-    split = load_split(args.split)
-    check_writable(args.out)
-    archive = READERS[args.source](args.root.resolve())
+    if args.preview is not None and args.preview < 1:
+        raise ValueError(f"--preview must be at least 1, got {args.preview}")
+    if args.source == "merge":
+        merge.check_folders(args.folders, args.train_only, args.out)
+    else:
+        if not args.root.is_dir():
+            raise FileNotFoundError(f"no such folder: {args.root}")
+        check_split(args.split)
+    with locked(args.out):
+        if args.source == "merge":
+            product = merge.join(args.folders, args.train_only)
+        else:
+            product = prepare(args)
+        publish(args, product)
+
+
+def prepare(args: argparse.Namespace) -> Product:
+    """Read an archive and divide it."""
+    module = READERS[args.source]
+    options = {name: getattr(args, name) for name in module.OPTIONS}
+    archive: Archive = module.read(args.root.resolve(), **options)
     check_mitoses(archive)
-    parts, strays, missing = divide(archive.fields, split)
-    left_out = [*archive.left_out, *strays]
-    if left_out and args.strict:
-        raise ValueError(f"{left_out[0]} (--strict; {len(left_out)} in all)")
-    notes = [*archive.notes, *missing, *empty_parts(parts)]
-    write(args, archive, parts, {"left_out": left_out, "notes": notes})
-    print(format_table(parts))
-    print_some("left out", left_out)
-    print_some("notes", notes)
-    print(f"written: {args.out / 'annotations'}/{{{','.join(SPLITS)}}}.json")
+    n_look_alikes = sum(len(field.look_alikes) for field in archive.fields)
+    notes = list(archive.notes)
+    if args.look_alikes and not n_look_alikes:
+        raise ValueError(f"no look-alike is labelled in {archive.root}: leave out --look-alikes")
+    if n_look_alikes and not args.look_alikes:
+        notes.append(f"{n_look_alikes} look-alikes are not written (--look-alikes writes them)")
+    members, strays, missing = assign(archive, args.split, args.seed)
+    whole = to_coco(archive, list(archive.fields), args.shape, args.seed, args.look_alikes)
+    ids = {image["name"]: image["id"] for image in whole["images"]}
+    return Product(
+        whole=whole,
+        parts={part: {ids[field.name] for field in fields} for part, fields in members.items()},
+        head={**whole["info"], "split_name": Path(args.split).name},
+        links={archive.source: archive.root},
+        left_out=[*archive.left_out, *strays],
+        notes=[*notes, *missing],
+    )
 
 
 def check_mitoses(archive: Archive) -> None:
@@ -82,85 +146,31 @@ def check_mitoses(archive: Archive) -> None:
     raise ValueError(message)
 
 
-def empty_parts(parts: dict[str, list[Field]]) -> list[str]:
-    """Say which splits hold no mitosis."""
-    return [
-        f"{part} has no mitosis, so nothing can be measured on it"
-        for part, fields in parts.items()
-        if not any(field.mitoses for field in fields)
-    ]
-
-
-def write(
-    args: argparse.Namespace,
-    archive: Archive,
-    parts: dict[str, list[Field]],
-    remarks: dict[str, list[str]],
-) -> None:
-    """Write the json of all splits and the summary, and link the images: all or nothing."""
-    files = {}
-    for part in SPLITS:
-        coco = to_coco(archive, parts[part], args.shape, args.seed)
-        coco["info"].update(split=part, split_name=Path(args.split).name)
-        files[args.out / "annotations" / f"{part}.json"] = coco
-    files[args.out / "summary.json"] = {
-        "source": archive.source,
-        "shape": args.shape,
-        "seed": args.seed,
-        "split_name": Path(args.split).name,
-        "splits": {part: summary(fields) for part, fields in parts.items()},
-        **remarks,
-    }
-    link = args.out / "images" / archive.source
-    if link.exists() and not link.is_symlink():
-        raise ValueError(f"{link} is in the way: a link to {archive.root} belongs there")
-    write_json_files(files, links={link: archive.root})
-
-
-def counts(fields: list[Field]) -> dict[str, int | float]:
-    """Count cases, fields and mitoses, and measure the area in mm²."""
-    return {
-        "cases": len({field.case for field in fields}),
-        "fields": len(fields),
-        "mitoses": sum(len(field.mitoses) for field in fields),
-        "mm2": round(sum(f.width * f.height * f.mpp**2 for f in fields) / 1e6, 3),
-    }
-
-
-def by_scanner(fields: list[Field]) -> dict[str, dict[str, int | float]]:
-    """Count for each scanner."""
-    return {
-        scanner: counts([field for field in fields if field.scanner == scanner])
-        for scanner in sorted({field.scanner for field in fields})
-    }
-
-
-def summary(fields: list[Field]) -> dict:
-    """Count for the whole split, for each scanner, and name the cases."""
-    names = sorted({field.case for field in fields})
-    return {**counts(fields), "case_names": names, "scanners": by_scanner(fields)}
-
-
-def format_table(parts: dict[str, list[Field]]) -> str:
-    """Lay out the counts by split and scanner."""
-    rows = [["split", "scanner", "cases", "fields", "mitoses", "mm²"]]
-    for part, fields in parts.items():
-        for scanner, found in by_scanner(fields).items():
-            rows.append([part, scanner, *map(str, found.values())])
-    everything = counts([field for fields in parts.values() for field in fields])
-    rows.append(["all", "", *map(str, everything.values())])
-    return AsciiTable(rows).table
-
-
-def print_some(title: str, sentences: list[str]) -> None:
-    """Print how many sentences there are, and the first ones."""
-    if not sentences:
-        return
-    print(f"{title}: {len(sentences)}")
-    for sentence in sentences[:MAX_NAMED]:
-        print(f"  {sentence}")
-    if len(sentences) > MAX_NAMED:
-        print(f"  … and {len(sentences) - MAX_NAMED} more, all in summary.json")
+def publish(args: argparse.Namespace, product: Product) -> None:
+    """Write the json of all parts, the summary and the preview: all or nothing; say what is in."""
+    repeated = product.repeated()
+    faults = [*product.left_out, *repeated]
+    if faults and args.strict:
+        raise ValueError(f"{faults[0]} (--strict; {len(faults)} in all)")
+    found = {}
+    with Staging(args.out, product.links) as staging:
+        for part, coco in product.cocos():
+            staging.add_coco(part, coco)
+            found[part] = summarise(coco)
+        notes = [*product.notes, *without_mitoses(found)]
+        remarks = {"left_out": product.left_out, "repeated": repeated, "notes": notes}
+        staging.add_file("summary.json", {**product.head, "splits": found, **remarks})
+        if args.preview is not None:
+            staging.add_file("preview.png", contact_sheet(product, args.preview, args.seed))
+        staging.commit()
+    everything = counts(subset(product.whole, product.parts_of_images()))
+    print(format_table(found, everything))
+    print_some("left out", product.left_out)
+    print_some("there more than once", repeated)
+    print_some("notes", notes)
+    names = ", ".join(f"{part}.json" for part in [*product.parts][:3])
+    more = f" and {len(found) - 3} more" if len(found) > 3 else ""
+    print(f"written: {names}{more} in {args.out / 'annotations'}")
 
 
 if __name__ == "__main__":

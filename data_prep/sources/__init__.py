@@ -1,0 +1,1 @@
+"""One module an archive: each reads it into fields, and nothing else."""

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from pycocotools.coco import COCO
 
-from data_prep.coco import to_coco
+from data_prep.coco import subset, to_coco
 from data_prep.records import Archive, Cell, Field
 
 ROOT = Path("/archive")
@@ -115,3 +115,13 @@ def test_contour_of_two_parts_is_one_annotation(tmp_path: Path) -> None:
 def test_contour_without_pixels_says_what_to_take() -> None:
     with pytest.raises(ValueError, match=r"01\.csv has centroids only: take --shape circle"):
         convert(field("a", point(5, 5)), shape="contour")
+
+
+def test_subset_is_what_would_be_written_of_these_fields_alone() -> None:
+    fields = [field("a", point(50, 60)), field("b", point(9, 9), point(70, 20)), field("c")]
+    whole = convert(*fields)
+    before = json.dumps(whole)
+    assert json.dumps(subset(whole, {2, 3})) == json.dumps(convert(*fields[1:]))
+    assert json.dumps(whole) == before
+    subset(whole, {1})["info"]["split"] = "train"
+    assert "split" not in whole["info"]

@@ -120,6 +120,54 @@ def test_wrong_layout_says_what_was_looked_for(tmp_path: Path) -> None:
         mitos12.read(tmp_path)
 
 
+def test_line_that_repeats_another_is_left_out_and_named(tmp_path: Path) -> None:
+    text = f"{square(10, 60)}\n{square(50, 60)}\n{square(10, 60)}\n{square(10, 60, 5)}\n"
+    root = make_mitos12(tmp_path, {"A00_01": text})
+    archive = mitos12.read(root)
+    assert [m.line for m in archive.fields[0].mitoses] == [1, 2, 4]
+    label = root / "A00_v2" / "A00_01.csv"
+    assert archive.left_out == (
+        f"{label}, line 3: its pixels repeat those of line 1, which counts",
+    )
+
+
+def test_swapped_x_and_y_are_called_so(tmp_path: Path) -> None:
+    # y 110 to 115 of an image of 100 x 120 px, written first
+    root = make_mitos12(tmp_path, {"A00_01": f"{square(110, 30)}\n{square(5, 5)}\n"})
+    archive = mitos12.read(root)
+    assert [m.line for m in archive.fields[0].mitoses] == [2]
+    (sentence,) = archive.left_out
+    assert sentence == (
+        f"{root / 'A00_v2' / 'A00_01.csv'}, line 1: 36 of 36 pixels lie outside the image "
+        "(100 x 120 px), 0 of them if x and y were swapped, x 110, y 30 the first: the mitosis is "
+        "left out"
+    )
+    assert archive.notes == (
+        "36 of 72 labelled points lie outside their images, and 0 would if x and y were swapped: "
+        "the label files may have y before x",
+    )
+
+
+def test_capital_suffixes_count(tmp_path: Path) -> None:
+    root = make_mitos12(tmp_path, {"A00_01": square(5, 5)})
+    label = root / "A00_v2" / "A00_01.csv"
+    label.rename(label.with_suffix(".CSV"))
+    archive = mitos12.read(root)
+    assert archive.left_out == ()
+    assert len(archive.fields[0].mitoses) == 1
+    write_label(label, "")
+    with pytest.raises(ValueError, match=r"labels of A00_01 are there twice: .*CSV and .*csv"):
+        mitos12.read(root)
+
+
+def test_one_tissue_on_two_scanners_is_noted(tmp_path: Path) -> None:
+    # by their names they are two cases, which a split could part
+    labels = {name: square(5, 5) for name in ("A00_01", "A01_01", "H01_01", "H02_01")}
+    assert mitos12.read(make_mitos12(tmp_path, labels)).notes == (
+        "A01 and H01 are the same tissue on two scanners: keep such slides in one split",
+    )
+
+
 @needs_real_data
 def test_real_archive_has_184_mitoses_in_28_fields() -> None:
     archive = mitos12.read((REAL_DATA / "mitos12").resolve())

@@ -1,6 +1,7 @@
 """The command: from an archive to json, all or nothing."""
 
 import json
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -13,6 +14,7 @@ from mmdet_mitosis.cli import run_main
 from tests.data_prep.archives import (
     REAL_DATA,
     contents,
+    make_distinct,
     make_mitos12,
     make_tupac16,
     needs_real_data,
@@ -139,6 +141,7 @@ def test_split_of_a_file(tmp_path: Path) -> None:
 def test_summary_and_table_count_everything(tmp_path: Path, capsys) -> None:
     root, out = make_tupac16(tmp_path / "archive", {"01/01": "5,5\n121,3\n", "04/01": "6,6"}), "out"
     write_image(root / "mitoses_image_data_part_1" / "99" / "01.tif")
+    make_distinct(root)
     stray = write_label(root / "mitoses_ground_truth" / "30" / "01.csv", "1,1\n")
     run("tupac16", root, "--out", tmp_path / out)
     summary = json.loads((tmp_path / out / "summary.json").read_text())
@@ -146,9 +149,18 @@ def test_summary_and_table_count_everything(tmp_path: Path, capsys) -> None:
         "cases": 1,
         "fields": 2,
         "mitoses": 1,
+        "look_alikes": 0,
         "mm2": 0.001,
         "case_names": ["01"],
-        "scanners": {"Aperio ScanScope XT": {"cases": 1, "fields": 2, "mitoses": 1, "mm2": 0.001}},
+        "scanners": {
+            "Aperio ScanScope XT": {
+                "cases": 1,
+                "fields": 2,
+                "mitoses": 1,
+                "look_alikes": 0,
+                "mm2": 0.001,
+            }
+        },
     }
     label = root / "mitoses_ground_truth" / "01" / "01.csv"
     assert summary["left_out"] == [
@@ -166,22 +178,38 @@ def test_summary_and_table_count_everything(tmp_path: Path, capsys) -> None:
     printed = capsys.readouterr().out
     assert "left out: 3\n" in printed
     assert all(sentence in printed for sentence in (*summary["left_out"], *summary["notes"]))
-    assert "| all   |                     | 3     | 4      | 2       |" in printed
+    assert (
+        "| all   |                     | 3     | 4      | 2       | 0           | 0.003 |"
+        in printed
+    )
 
 
-@pytest.mark.parametrize("fault", ["point", "labels", "case"])
+@pytest.mark.parametrize("fault", ["point", "labels", "case", "image"])
 def test_strict_makes_an_error_of_what_is_left_out(tmp_path: Path, capsys, fault: str) -> None:
-    root = make_tupac16(tmp_path / "archive")
+    root = make_distinct(make_tupac16(tmp_path / "archive"))
     run("tupac16", root, "--out", tmp_path / "out", "--strict")  # missing cases are no fault
     if fault == "point":
         write_label(root / "mitoses_ground_truth" / "01" / "01.csv", "121,3\n")
     elif fault == "labels":
         write_label(root / "mitoses_ground_truth" / "01" / "09.csv", "1,1\n")
+    elif fault == "image":
+        part = root / "mitoses_image_data_part_1"
+        shutil.copy(part / "01" / "01.tif", part / "04" / "01.tif")
     else:
         write_image(root / "mitoses_image_data_part_1" / "99" / "01.tif")
     run("tupac16", root, "--out", tmp_path / "lax")
+    summary = json.loads((tmp_path / "lax" / "summary.json").read_text())
+    assert [len(summary["left_out"]), len(summary["repeated"])] == [
+        fault != "image",
+        fault == "image",
+    ]
     sentence = fails(capsys, "tupac16", root, "--out", tmp_path / "strict", "--strict")
-    expected = {"point": "row 121, column 3", "labels": "without an image", "case": "case 99"}
+    expected = {
+        "point": "row 121, column 3",
+        "labels": "without an image",
+        "case": "case 99",
+        "image": "one image 2 times, in 2 splits: ",
+    }
     assert expected[fault] in sentence
     assert sentence.endswith("(--strict; 1 in all)")
     assert not (tmp_path / "strict").exists()

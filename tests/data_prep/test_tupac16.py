@@ -7,10 +7,8 @@ import pytest
 
 from data_prep.sources import tupac16
 from tests.data_prep.archives import (
-    REAL_DATA,
     centroids,
     make_tupac16,
-    needs_real_data,
     write_image,
     write_label,
 )
@@ -133,20 +131,27 @@ def test_wrong_layout_says_what_was_looked_for(tmp_path: Path) -> None:
         tupac16.read(tmp_path)
 
 
-@needs_real_data
-def test_real_labels_have_1552_mitoses_and_one_on_the_edge(tmp_path: Path) -> None:
-    real = REAL_DATA / "tupac16" / LABELS
-    (tmp_path / LABELS).symlink_to(real.resolve())
-    small = write_image(tmp_path / "small.tif", 2000, 2000)
-    large = write_image(tmp_path / "large.tif", 5657, 5657)
-    for label in real.glob("*/*.csv"):
-        case = label.parent.name
-        image = tmp_path / "mitoses_image_data_part_1" / case / f"{label.stem}.tif"
-        image.parent.mkdir(parents=True, exist_ok=True)
-        image.hardlink_to(small if int(case) <= 23 else large)
-    archive = tupac16.read(tmp_path)
-    assert archive.left_out == ()
-    assert len(archive.fields) == 587
-    assert sum(len(field.mitoses) for field in archive.fields) == 1552
-    # a column of 2000 in an image of 2000 columns
-    assert (2000, 1685) in centroids(archive.fields)["18/25"]
+def test_point_that_is_there_twice_counts_once_and_is_named(tmp_path: Path) -> None:
+    archive = tupac16.read(make_tupac16(tmp_path, {"01/01": "5,6\n6,5\n5,6\n"}))
+    assert centroids(archive.fields)["01/01"] == [(6, 5), (5, 6)]
+    label = tmp_path / LABELS / "01/01.csv"
+    assert archive.left_out == (f"{label}, line 3: row 5, column 6 repeats line 1, which counts",)
+
+
+def test_swapped_row_and_column_are_called_so(tmp_path: Path) -> None:
+    # the image is 100 wide and 120 high: column first, so 110 is a row
+    archive = tupac16.read(make_tupac16(tmp_path, {"01/01": "40,110\n60,101\n5,5\n"}))
+    assert len(archive.left_out) == 2
+    for sentence in archive.left_out:
+        assert sentence.endswith("inside it if row and column were swapped")
+    assert archive.notes == (
+        "2 of 3 labelled points lie outside their images, and 0 would if row and column were "
+        "swapped: the label files may have column before row",
+    )
+
+
+def test_two_label_files_of_an_image_are_an_error(tmp_path: Path) -> None:
+    root = make_tupac16(tmp_path)
+    write_label(root / LABELS / "01" / "01.CSV", "1,1\n")
+    with pytest.raises(ValueError, match=r"labels of 01/01 are there twice: .*CSV and .*csv"):
+        tupac16.read(root)

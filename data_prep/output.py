@@ -1,0 +1,241 @@
+"""The folder that is written: by one run at a time, and as a whole.
+
+Everything is made in ``.prepare.new`` and then moved. ``annotations`` changes places with the new
+folder in one step, so that its json files are always of one run; the links to the images and
+``summary.json`` are moved just before and after. A run that was killed leaves its hidden files
+behind, which the next one clears away.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import fcntl
+import io
+import json
+import os
+import re
+import shutil
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from pycocotools.coco import COCO
+
+from mmdet_mitosis.fileio import check_writable
+
+LOCK = ".prepare.lock"
+STAGED = ".prepare.new"
+OURS = re.compile(r"(train|val|test|all)\.json|fold_[0-9]+")
+"""Names in ``annotations`` that each run replaces; what else is there stays."""
+
+AT_FDCWD, RENAME_EXCHANGE = -100, 2
+
+
+@contextlib.contextmanager
+def locked(out: Path) -> Iterator[None]:
+    """Keep other runs out of a folder, which is made where it is missing.
+
+    Args:
+        out: The folder.
+
+    Yields:
+        Nothing; afterwards the lock is gone, and so are folders that were made and stayed empty.
+
+    Raises:
+        OSError: If another run is writing there, or the folder cannot be made.
+    """
+    check_writable(out)
+    missing = [folder for folder in (out, *out.parents) if not folder.exists()]
+    lock = _lock(out)
+    try:
+        yield
+    finally:
+        (out / LOCK).unlink(missing_ok=True)
+        lock.close()
+        for folder in missing:
+            with contextlib.suppress(OSError):  # something is in it
+                folder.rmdir()
+
+
+def _lock(out: Path) -> io.IOBase:
+    """Lock the folder's lock file, the one that is there and not one that was just removed."""
+    while True:
+        out.mkdir(parents=True, exist_ok=True)
+        try:
+            lock = (out / LOCK).open("w")
+        except FileNotFoundError:  # the run before has removed the folder
+            continue
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            if _is_there(lock, out / LOCK):
+                return lock
+        except BlockingIOError:
+            lock.close()
+            raise BlockingIOError(
+                f"another prepare.py is writing to {out}: wait for it, or take another folder"
+            ) from None
+        lock.close()
+
+
+def _is_there(file: io.IOBase, path: Path) -> bool:
+    """Tell whether an open file still has its name."""
+    try:
+        return os.path.samestat(os.fstat(file.fileno()), path.stat())
+    except FileNotFoundError:
+        return False
+
+
+class Staging:
+    """Files that are made beside the others, checked, and then appear together."""
+
+    def __init__(self, out: Path, links: Mapping[str, Path]) -> None:
+        """Clear away what a killed run left, and see that everything can be put in its place.
+
+        Args:
+            out: The folder; the caller holds its lock.
+            links: The folders of images, by their names below ``images``.
+
+        Raises:
+            OSError: If a folder cannot be written to.
+            ValueError: If something else is where a link belongs.
+        """
+        self.out, self.new, self.links = out, out / STAGED, links
+        for folder in (out / "annotations", out / "images"):
+            check_writable(folder)
+        for name, target in links.items():
+            link = out / "images" / name
+            if link.exists() and not link.is_symlink():
+                raise ValueError(f"{link} is in the way: a link to {target} belongs there")
+        for name in ("summary.json", "preview.png"):
+            if (out / name).is_dir():
+                raise IsADirectoryError(f"cannot write {out / name}: a folder is in its place")
+        self._clear()
+        self.files: list[str] = []
+
+    def __enter__(self) -> Staging:
+        (self.new / "annotations").mkdir(parents=True)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._clear()
+
+    def add_coco(self, part: str, coco: dict) -> None:
+        """Write the json of one split, and see that pycocotools reads it as it is.
+
+        Args:
+            part: Name of the split, as ``train`` or ``fold_1/train``.
+            coco: The COCO dictionary.
+
+        Raises:
+            OSError: If it cannot be written.
+            ValueError: If pycocotools reads something else.
+        """
+        path = self.new / "annotations" / f"{part}.json"
+        path.parent.mkdir(exist_ok=True)
+        self._write(path, _json(coco))
+        check_readable(path, coco, f"annotations/{part}.json")
+
+    def add_file(self, name: str, content: Any) -> None:
+        """Write another file.
+
+        Args:
+            name: Its name.
+            content: Its bytes, or what json can hold.
+
+        Raises:
+            OSError: If it cannot be written.
+        """
+        self._write(self.new / name, content if isinstance(content, bytes) else _json(content))
+        self.files.append(name)
+
+    def commit(self) -> None:
+        """Move everything into its place."""
+        (self.out / "images").mkdir(exist_ok=True)
+        for name, target in self.links.items():
+            link = self.out / "images" / name
+            if not link.is_symlink() or link.readlink() != target:
+                (self.new / "link").symlink_to(target, target_is_directory=True)
+                (self.new / "link").replace(link)
+        exchange(self.new / "annotations", self.out / "annotations")
+        for name in self.files:
+            (self.new / name).replace(self.out / name)
+        if "preview.png" not in self.files:
+            (self.out / "preview.png").unlink(missing_ok=True)
+
+    def _write(self, path: Path, data: bytes) -> None:
+        """Write a file, and name the folder where that is not possible."""
+        try:
+            path.write_bytes(data)
+        except OSError as error:
+            raise OSError(
+                f"cannot write to {self.out}: {error.strerror}; what was there is unchanged"
+            ) from error
+
+    def _clear(self) -> None:
+        """Remove the hidden folder, and save what a user had in the old annotations."""
+        for old in (self.new / "annotations", self.new / "old"):
+            for path in old.iterdir() if old.is_dir() else ():
+                if not OURS.fullmatch(path.name):
+                    (self.out / "annotations").mkdir(exist_ok=True)
+                    path.rename(self.out / "annotations" / path.name)
+        if self.new.exists():
+            shutil.rmtree(self.new)
+
+
+def exchange(new: Path, place: Path) -> None:
+    """Put a folder in its place, in one step; what was there goes where it came from.
+
+    Where the file system cannot do that (not Linux, some network file systems), the old folder is
+    moved away first, to ``old`` beside the new one.
+
+    Args:
+        new: The folder.
+        place: Where it belongs.
+
+    Raises:
+        OSError: If it cannot be moved.
+    """
+    if not place.exists():
+        new.rename(place)
+        return
+    rename = getattr(ctypes.CDLL(None), "renameat2", None)
+    words = (AT_FDCWD, os.fsencode(new), AT_FDCWD, os.fsencode(place), RENAME_EXCHANGE)
+    if rename is None or rename(*words) != 0:
+        place.rename(new.with_name("old"))
+        new.rename(place)
+
+
+def check_readable(path: Path, coco: dict, name: str) -> None:
+    """See that pycocotools reads a file as it was meant.
+
+    Args:
+        path: The file.
+        coco: What was written into it.
+        name: What the file is called in an error.
+
+    Raises:
+        ValueError: If not.
+    """
+    try:
+        with contextlib.redirect_stdout(io.StringIO()):
+            loaded = COCO(path)
+        for key, found in (("images", loaded.imgs), ("annotations", loaded.anns)):
+            if len(found) != len(coco[key]):
+                raise ValueError(f"{len(found)} {key} of {len(coco[key])}")
+        if loaded.cats != {category["id"]: category for category in coco["categories"]}:
+            raise ValueError(f"the categories {list(loaded.cats.values())}")
+        for ann in loaded.anns.values():
+            if ann["image_id"] not in loaded.imgs or ann["category_id"] not in loaded.cats:
+                raise ValueError(f"annotation {ann['id']} without its image or category")
+            if not ann["segmentation"] or min(map(len, ann["segmentation"])) < 6:
+                raise ValueError(f"annotation {ann['id']} without a polygon of three points")
+            loaded.annToRLE(ann)
+    except Exception as error:  # whatever pycocotools raises, the file is not usable
+        raise ValueError(f"{name} is not written: pycocotools reads {error} in it") from error
+
+
+def _json(value: Any) -> bytes:
+    """Write json as bytes, the same for the same value."""
+    text = json.dumps(value, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+    return (text + "\n").encode()
