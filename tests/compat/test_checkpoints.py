@@ -217,7 +217,6 @@ def test_older_torch_loads_and_says_that_it_is_not_safe(tmp_path, monkeypatch, r
         "torch 2.5.1 cannot load checkpoints safely (2.6 and later can): load only those that you "
         "trust"
     ]
-    assert recwarn.list[0].filename == __file__
 
 
 def test_older_torch_is_given_no_names(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -114,7 +114,7 @@ def test_wrong_input_is_an_error():
         NegativeRatioSampler(Windows([]))
 
 
-def test_registry_builds_it():
+def test_registry_builds_it(mmdet_scope):
     built = DATA_SAMPLERS.build(
         {"type": "NegativeRatioSampler", "dataset": Windows(), "negative_ratio": 2, "seed": 1}
     )

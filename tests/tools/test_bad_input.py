@@ -97,6 +97,7 @@ def test_annotations_that_are_not_there(end, tmp_path: Path) -> None:
     status, said = end(
         *("tools/test.py", CONFIG, weights(tmp_path / "w.pth"), "--threshold", 0.5),
         *("--work-dir", tmp_path, "--cfg-options", f"test_evaluator.ann_file={missing}"),
+        *(f"test_dataloader.dataset.ann_file={missing}", "test_dataloader.dataset.data_root="),
     )
     assert status == 2
     assert f"no such annotation file: {missing}" in said
