@@ -51,7 +51,13 @@ setup(
     extras_require={
         "lite": ["mmcv-lite>=2.1.0,<2.2"],
         "compiled": ["mmcv>=2.0.0,<2.2"],
-        "dev": ["mmcv-lite>=2.1.0,<2.2", "pytest>=8.0", "ruff>=0.6", "pyarrow>=14"],
+        "dev": [
+            "mmcv-lite>=2.1.0,<2.2",
+            "pytest>=8.0",
+            "ruff>=0.6",
+            "pyarrow>=14",
+            "hypothesis>=6.100",
+        ],
         "table": ["pyarrow>=14"],
         "wsi": ["tiffslide>=2.4"],
     },
