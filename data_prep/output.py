@@ -27,7 +27,9 @@ from mmdet_mitosis.fileio import check_writable
 LOCK = ".prepare.lock"
 STAGED = ".prepare.new"
 OURS = re.compile(r"(train|val|test|all)\.json|fold_[0-9]+")
-"""Names in ``annotations`` that each run replaces; what else is there stays."""
+"""Names in ``annotations`` of json of fields."""
+REPLACED = re.compile(rf"(tiles_)?({OURS.pattern})")
+"""Names there that each run replaces; what else is there stays."""
 
 AT_FDCWD, RENAME_EXCHANGE = -100, 2
 
@@ -176,7 +178,7 @@ class Staging:
         """Remove the hidden folder, and save what a user had in the old annotations."""
         for old in (self.new / "annotations", self.new / "old"):
             for path in old.iterdir() if old.is_dir() else ():
-                if not OURS.fullmatch(path.name):
+                if not REPLACED.fullmatch(path.name):
                     (self.out / "annotations").mkdir(exist_ok=True)
                     path.rename(self.out / "annotations" / path.name)
         if self.new.exists():

@@ -14,7 +14,7 @@ from types import ModuleType
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from data_prep import merge
+from data_prep import merge, pixels, tiles
 from data_prep.coco import subset, to_coco
 from data_prep.output import Staging, locked
 from data_prep.preview import N_OBJECTS, contact_sheet
@@ -91,12 +91,14 @@ def add_output(sub: argparse.ArgumentParser) -> None:
         metavar="N",
         help=f"write preview.png with N objects drawn at random ({N_OBJECTS} if N is not given)",
     )
+    pixels.add_arguments(sub)
 
 
 def main(argv: Sequence[str] | None = None) -> None:
     args = parse_args(argv)
     if args.preview is not None and args.preview < 1:
         raise ValueError(f"--preview must be at least 1, got {args.preview}")
+    pixels.tile_options(args)
     if args.source == "merge":
         merge.check_folders(args.folders, args.train_only, args.out)
     else:
@@ -157,12 +159,15 @@ def publish(args: argparse.Namespace, product: Product) -> None:
         for part, coco in product.cocos():
             staging.add_coco(part, coco)
             found[part] = summarise(coco)
-        notes = [*product.notes, *without_mitoses(found)]
+        written, tasks = pixels.write(args, product, staging)
+        notes = [*product.notes, *without_mitoses(found), *written]
         remarks = {"left_out": product.left_out, "repeated": repeated, "notes": notes}
         staging.add_file("summary.json", {**product.head, "splits": found, **remarks})
         if args.preview is not None:
             staging.add_file("preview.png", contact_sheet(product, args.preview, args.seed))
         staging.commit()
+    if args.write_tiles:
+        tiles.clear_others(args.out / tiles.FOLDER, tasks)
     everything = counts(subset(product.whole, product.parts_of_images()))
     print(format_table(found, everything))
     print_some("left out", product.left_out)

@@ -4,15 +4,12 @@ from __future__ import annotations
 
 import io
 import json
-import signal
-from concurrent.futures import ProcessPoolExecutor, as_completed
-from concurrent.futures.process import BrokenProcessPool
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import tifffile
-from tqdm import tqdm
 
+from data_prep.parallel import run_all
 from data_prep.sources.tupac16 import LABELS
 from data_prep.synthetic.field import has_mitoses, paint_field, scanner_of
 from mmdet_mitosis import __version__
@@ -168,35 +165,17 @@ def paint_missing(out: Path, arguments: ArchiveArguments, workers: int) -> None:
     """
     (out / LABELS).mkdir(exist_ok=True)
     waiting = [task for task in tasks(out, arguments) if not task.is_done()]
-    with tqdm(total=len(waiting), desc="fields", unit="field") as bar:
-        if workers == 1 or len(waiting) < 2:
-            for task in waiting:
-                paint(task)
-                bar.update()
-            return
-        with ProcessPoolExecutor(workers, initializer=_ignore_interrupts) as pool:
-            try:
-                for done in as_completed([pool.submit(paint, task) for task in waiting]):
-                    done.result()
-                    bar.update()
-            except BrokenProcessPool as error:
-                raise OSError(
-                    "a process was killed (not enough memory?); the same command goes on from here"
-                ) from error
-            finally:
-                pool.shutdown(cancel_futures=True)
+    run_all(paint, waiting, workers, "field", len(waiting))
 
 
-def _ignore_interrupts() -> None:
-    """Leave Ctrl-C to the parent, so that a field being painted is finished."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-
-
-def paint(task: FieldTask) -> None:
+def paint(task: FieldTask) -> int:
     """Paint one field and write it: labels first, so that a field with an image is complete.
 
     Args:
         task: The field.
+
+    Returns:
+        The number of fields painted: 1.
     """
     field = paint_field(task.seed, task.case, task.number, task.size_px)
     if len(field.mitoses_xy):
@@ -215,6 +194,7 @@ def paint(task: FieldTask) -> None:
         software=False,
     )
     write_bytes_atomic(task.image_path, buffer.getvalue())
+    return 1
 
 
 def format_counts(out: Path, arguments: ArchiveArguments) -> str:

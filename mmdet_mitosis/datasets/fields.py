@@ -1,8 +1,13 @@
-"""Reading whole fields, with a cache that all transforms of a process share."""
+"""Reading fields, whole or in windows, with caches that all transforms of a process share.
+
+A window comes from the tiles or strips of a TIFF that it touches, of the field's stored copy
+(``stored_fields``) where there is one; only what has neither is decoded whole, and kept.
+"""
 
 from __future__ import annotations
 
 from collections import OrderedDict
+from collections.abc import Sequence
 from pathlib import Path
 
 import cv2
@@ -10,10 +15,17 @@ import numpy as np
 import tifffile
 from PIL import Image
 
+from mmdet_mitosis.datasets.stored_fields import TIFF_SUFFIXES, find_stored
+from mmdet_mitosis.datasets.tiff_windows import TiffWindows, open_tiff
+
 CACHE_BYTES = 2 * 1024**3
 """Decoded fields that one process keeps, in bytes; the field used longest ago goes first."""
 
+MAX_LAYOUTS = 1024
+"""TIFFs whose layout one process keeps: a few kB each."""
+
 _cache: OrderedDict[str, np.ndarray] = OrderedDict()
+_layouts: OrderedDict[str, tuple[tuple[int, int], TiffWindows]] = OrderedDict()
 
 
 def read_field(path: str | Path) -> np.ndarray:
@@ -33,7 +45,7 @@ def read_field(path: str | Path) -> np.ndarray:
     if key in _cache:
         _cache.move_to_end(key)
         return _cache[key]
-    image = _decode(Path(path))
+    image = decode_field(Path(path))
     image.setflags(write=False)
     _cache[key] = image
     while len(_cache) > 1 and sum(kept.nbytes for kept in _cache.values()) > CACHE_BYTES:
@@ -41,12 +53,93 @@ def read_field(path: str | Path) -> np.ndarray:
     return image
 
 
-def _decode(path: Path) -> np.ndarray:
-    """Decode one file to contiguous RGB."""
+def field_size(path: str | Path) -> tuple[int, int]:
+    """Tell the size of a field, as far as possible without decoding it.
+
+    Args:
+        path: TIFF, PNG, JPEG or BMP file.
+
+    Returns:
+        Width and height, px.
+
+    Raises:
+        FileNotFoundError: If there is no such file.
+        ValueError: If the file cannot be read as an 8-bit RGB image.
+    """
+    layout = _layout(path)
+    if layout is not None:
+        return layout.width, layout.height
+    height, width = read_field(path).shape[:2]
+    return width, height
+
+
+def read_window(path: str | Path, window_xyxy: Sequence[int]) -> np.ndarray:
+    """Read a window of a field, as far as possible without decoding the rest.
+
+    Args:
+        path: TIFF, PNG, JPEG or BMP file.
+        window_xyxy: x1, y1, x2, y2 inside the field, px.
+
+    Returns:
+        RGB, uint8, (h, w, 3): the same pixels as of the whole field; the caller's own.
+
+    Raises:
+        FileNotFoundError: If there is no such file.
+        ValueError: If the file cannot be read as an 8-bit RGB image, or is too small.
+    """
+    x1, y1, x2, y2 = window_xyxy
+    width, height = field_size(path)
+    if not (0 <= x1 < x2 <= width and 0 <= y1 < y2 <= height):
+        raise ValueError(
+            f"{path} is {width} x {height} px: the window {tuple(window_xyxy)} is not inside"
+        )
+    layout = _layout(path)
+    if layout is not None:
+        return layout.read(window_xyxy)
+    return read_field(path)[y1:y2, x1:x2].copy()
+
+
+def _layout(path: str | Path) -> TiffWindows | None:
+    """Find what reads windows of a file in parts: None if nothing does, or it is in memory."""
+    key, path = str(path), Path(path)
+    if key in _cache:
+        return None
+    if not path.is_file():
+        raise FileNotFoundError(f"no such image: {path}")
+    status = path.stat()
+    version = (status.st_size, status.st_mtime_ns)
+    if key in _layouts and _layouts[key][0] == version:
+        _layouts.move_to_end(key)
+        return _layouts[key][1]
+    layout = find_stored(path)
+    if layout is None and path.suffix.lower() in TIFF_SUFFIXES:
+        layout = open_tiff(path)
+        if layout is not None and not layout.is_partial:
+            layout = None
+    if layout is not None:
+        _layouts[key] = (version, layout)
+        while len(_layouts) > MAX_LAYOUTS:
+            _layouts.popitem(last=False)
+    return layout
+
+
+def decode_field(path: Path) -> np.ndarray:
+    """Decode a whole field, past the cache.
+
+    Args:
+        path: TIFF, PNG, JPEG or BMP file.
+
+    Returns:
+        RGB, uint8, (H, W, 3), contiguous.
+
+    Raises:
+        FileNotFoundError: If there is no such file.
+        ValueError: If the file cannot be read as an 8-bit RGB image.
+    """
     if not path.is_file():
         raise FileNotFoundError(f"no such image: {path}")
     suffix = path.suffix.lower()
-    if suffix in {".tif", ".tiff"}:
+    if suffix in TIFF_SUFFIXES:
         try:
             image = tifffile.imread(path, key=0)
         except Exception as error:  # tifffile and its codecs raise their own kinds

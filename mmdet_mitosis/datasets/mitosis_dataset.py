@@ -11,10 +11,8 @@ from mmdet.datasets import CocoDataset
 from mmdet.registry import DATASETS
 from mmengine.logging import print_log
 
-from mmdet_mitosis.geometry.windows import clip_object, field_windows, polygons_bbox
-
-MAX_FOREIGN_FRACTION = 0.25
-"""A window that shows more than this of a mitosis centred outside it is not trained on."""
+from mmdet_mitosis.geometry.expansion import Outline, expand_field
+from mmdet_mitosis.geometry.windows import polygons_bbox
 
 
 @DATASETS.register_module()
@@ -143,20 +141,28 @@ class MitosisDataset(CocoDataset):
         """Expand one field; ``shows_foreign`` marks windows that are not trained on."""
         height, width = field["field_shape"]
         shared = {key: value for key, value in field.items() if key not in ("objects", "n_other")}
+        objects = field["objects"]
+        outlines = [Outline(obj["centroid"], obj["polygons"]) for obj in objects]
         records = []
-        for window in field_windows(width, height, self.window_size, self.overlap).tolist():
-            x1, y1, x2, y2 = window
+        for window in expand_field(width, height, outlines, self.window_size, self.overlap):
+            x1, y1, x2, y2 = window.xyxy
             record = {
                 **shared,
-                "window_xyxy": tuple(window),
+                "window_xyxy": window.xyxy,
                 "height": y2 - y1,
                 "width": x2 - x1,
-                "instances": [],
-                "object_indices": [],
-                "shows_foreign": False,
+                "instances": [
+                    {
+                        "bbox": polygons_bbox(polygons),
+                        "bbox_label": objects[index]["label"],
+                        "mask": polygons,
+                        "ignore_flag": 0,
+                    }
+                    for index, polygons in window.objects
+                ],
+                "object_indices": [index for index, _ in window.objects],
+                "shows_foreign": window.shows_foreign,
             }
-            for index, obj in enumerate(field["objects"]):
-                _add_object(record, index, obj, (width, height))
             records.append(record)
         return records
 
@@ -194,40 +200,3 @@ def _check_annotation(ann_file: str, ann: dict) -> None:
             f"{name} has the segmentation {str(polygons)[:60]}, expected polygons "
             "[[x, y, x, y, x, y, …], …]"
         )
-
-
-def _add_object(record: dict, index: int, obj: dict, field_size: tuple[int, int]) -> None:
-    """Add an object to a window's record if its centroid lies inside, else note what it shows."""
-    x1, y1, x2, y2 = window = record["window_xyxy"]
-    points = [v for flat in obj["polygons"] for v in flat]
-    if max(points[0::2]) <= x1 or min(points[0::2]) >= x2:
-        return
-    if max(points[1::2]) <= y1 or min(points[1::2]) >= y2:
-        return
-    polygons, visible = clip_object(obj["polygons"], window)
-    if not polygons:
-        return
-    if _inside(obj["centroid"], window, field_size):
-        record["object_indices"].append(index)
-        record["instances"].append(
-            {
-                "bbox": polygons_bbox(polygons),
-                "bbox_label": obj["label"],
-                "mask": polygons,
-                "ignore_flag": 0,
-            }
-        )
-    elif visible > MAX_FOREIGN_FRACTION:
-        record["shows_foreign"] = True
-
-
-def _inside(
-    centroid_xy: tuple[float, float], window: tuple[int, ...], field_size: tuple[int, int]
-) -> bool:
-    """Tell whether a window holds a centroid; the field's own far edges count as inside."""
-    return all(
-        low <= value < high or (value == high == end)
-        for value, low, high, end in zip(
-            centroid_xy, window[:2], window[2:], field_size, strict=True
-        )
-    )

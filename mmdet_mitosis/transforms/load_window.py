@@ -6,7 +6,7 @@ import numpy as np
 from mmcv.transforms import BaseTransform
 from mmdet.registry import TRANSFORMS
 
-from mmdet_mitosis.datasets.fields import read_field
+from mmdet_mitosis.datasets.fields import field_size, read_window
 
 
 @TRANSFORMS.register_module()
@@ -39,15 +39,15 @@ class LoadWindow(BaseTransform):
         Raises:
             ValueError: If the image is not of the size that the annotations say.
         """
-        field = read_field(results["img_path"])
+        path = results["img_path"]
         height, width = results["field_shape"]
-        if field.shape[:2] != (height, width):
+        found = field_size(path)
+        if found != (width, height):
             raise ValueError(
-                f"{results['img_path']} is {field.shape[1]} x {field.shape[0]} px, "
-                f"its annotations say {width} x {height}"
+                f"{path} is {found[0]} x {found[1]} px, its annotations say {width} x {height}"
             )
-        x1, y1, x2, y2 = results["window_xyxy"]
-        image = np.ascontiguousarray(field[y1:y2, x1:x2, ::-1])
+        window = read_window(path, results["window_xyxy"])
+        image = np.ascontiguousarray(window[..., ::-1])
         results["img"] = image
         results["img_shape"] = results["ori_shape"] = image.shape[:2]
         results["scale_factor"] = (1.0, 1.0)

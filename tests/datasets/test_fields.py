@@ -148,8 +148,10 @@ def test_a_missing_file_is_named(tmp_path, name):
 
 @pytest.fixture
 def decoded(monkeypatch):
-    names, decode = [], fields._decode
-    monkeypatch.setattr(fields, "_decode", lambda path: names.append(path.name) or decode(path))
+    names, decode = [], fields.decode_field
+    monkeypatch.setattr(
+        fields, "decode_field", lambda path: names.append(path.name) or decode(path)
+    )
     return names
 
 

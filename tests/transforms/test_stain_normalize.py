@@ -73,7 +73,7 @@ def reads(monkeypatch):
     return seen
 
 
-def test_registry_builds_it():
+def test_registry_builds_it(mmdet_scope):
     built = TRANSFORMS.build({"type": "StainNormalize", "method": "macenko", "io": 255})
     assert isinstance(built, StainNormalize) and built.normalizer.io == 255
 
