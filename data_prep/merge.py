@@ -115,6 +115,7 @@ def join(folders: Sequence[Path], train_only: Sequence[Path]) -> Product:
     for folder in train_only:
         _add_training(joined, folder, folders[0])
     _tell_cases_apart(joined)
+    _compare_stains(joined)
     infos = list(joined.infos.values())
     head = {
         "source": "+".join(joined.infos),
@@ -219,7 +220,8 @@ def _link(joined: _Joined, folder: Path, image: dict, info: dict) -> None:
     if source not in joined.links:
         joined.links[source] = (folder / "images" / source).resolve()
         mine = info.get("sources", {}).get(source, info)
-        joined.infos[source] = {key: mine[key] for key in ("shape", "seed", "split_name")}
+        kept = ("shape", "seed", "split_name", "stain")
+        joined.infos[source] = {key: mine[key] for key in kept if key in mine}
     path = folder / "images" / image["file_name"]
     if not path.is_file():
         raise FileNotFoundError(
@@ -244,6 +246,16 @@ def _tell_cases_apart(joined: _Joined) -> None:
                 f"{' and '.join(f'{source}:{case}' for source in found)}"
                 for case, found in sorted(shared.items())
             ]
+
+
+def _compare_stains(joined: _Joined) -> None:
+    """Say where some sources are normalised and others not, or otherwise."""
+    stains = {source: info.get("stain") for source, info in joined.infos.items()}
+    if any(stain != next(iter(stains.values())) for stain in stains.values()):
+        said = [
+            f"{source} {stain['method'] if stain else 'none'}" for source, stain in stains.items()
+        ]
+        joined.notes.append(f"the stains are not normalised alike: {', '.join(said)}")
 
 
 def _common(values: list) -> object:

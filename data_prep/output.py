@@ -12,16 +12,14 @@ import contextlib
 import ctypes
 import fcntl
 import io
-import json
 import os
 import re
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from pycocotools.coco import COCO
-
+from data_prep.coco_files import Piece, check_readable, json_bytes, pieces_of, write_coco
 from mmdet_mitosis.fileio import check_writable
 
 LOCK = ".prepare.lock"
@@ -133,10 +131,28 @@ class Staging:
             OSError: If it cannot be written.
             ValueError: If pycocotools reads something else.
         """
+        self.add_pieces(part, coco["info"], coco["categories"], pieces_of(coco))
+
+    def add_pieces(
+        self, part: str, info: dict, categories: list[dict], pieces: Iterable[Piece]
+    ) -> None:
+        """Do the same for json of which memory holds one piece at a time.
+
+        Args:
+            part: Name of the split, as ``tiles_train``.
+            info: What the json says of itself.
+            categories: The categories.
+            pieces: Images and annotations, with ids from 1 upwards.
+
+        Raises:
+            OSError: If it cannot be written.
+            ValueError: If pycocotools reads something else.
+        """
         path = self.new / "annotations" / f"{part}.json"
         path.parent.mkdir(exist_ok=True)
-        self._write(path, _json(coco))
-        check_readable(path, coco, f"annotations/{part}.json")
+        with self._writing():
+            numbers = write_coco(path, info, categories, pieces, self.new)
+        check_readable(path, *numbers, categories, f"annotations/{part}.json")
 
     def add_file(self, name: str, content: Any) -> None:
         """Write another file.
@@ -148,14 +164,16 @@ class Staging:
         Raises:
             OSError: If it cannot be written.
         """
-        self._write(self.new / name, content if isinstance(content, bytes) else _json(content))
+        data = content if isinstance(content, bytes) else json_bytes(content) + b"\n"
+        with self._writing():
+            (self.new / name).write_bytes(data)
         self.files.append(name)
 
     def commit(self) -> None:
         """Move everything into its place."""
         (self.out / "images").mkdir(exist_ok=True)
-        for name, target in self.links.items():
-            link = self.out / "images" / name
+        for name, folder in self.links.items():
+            link, target = self.out / "images" / name, self._target(folder)
             if not link.is_symlink() or link.readlink() != target:
                 (self.new / "link").symlink_to(target, target_is_directory=True)
                 (self.new / "link").replace(link)
@@ -165,10 +183,17 @@ class Staging:
         if "preview.png" not in self.files:
             (self.out / "preview.png").unlink(missing_ok=True)
 
-    def _write(self, path: Path, data: bytes) -> None:
-        """Write a file, and name the folder where that is not possible."""
+    def _target(self, folder: Path) -> Path:
+        """Say where a link leads: a folder inside ``out`` moves with it."""
+        if not folder.is_relative_to(self.out.resolve()):
+            return folder
+        return Path(os.path.relpath(folder, self.out.resolve() / "images"))
+
+    @contextlib.contextmanager
+    def _writing(self) -> Iterator[None]:
+        """Name the folder where a file cannot be written."""
         try:
-            path.write_bytes(data)
+            yield
         except OSError as error:
             raise OSError(
                 f"cannot write to {self.out}: {error.strerror}; what was there is unchanged"
@@ -206,38 +231,3 @@ def exchange(new: Path, place: Path) -> None:
     if rename is None or rename(*words) != 0:
         place.rename(new.with_name("old"))
         new.rename(place)
-
-
-def check_readable(path: Path, coco: dict, name: str) -> None:
-    """See that pycocotools reads a file as it was meant.
-
-    Args:
-        path: The file.
-        coco: What was written into it.
-        name: What the file is called in an error.
-
-    Raises:
-        ValueError: If not.
-    """
-    try:
-        with contextlib.redirect_stdout(io.StringIO()):
-            loaded = COCO(path)
-        for key, found in (("images", loaded.imgs), ("annotations", loaded.anns)):
-            if len(found) != len(coco[key]):
-                raise ValueError(f"{len(found)} {key} of {len(coco[key])}")
-        if loaded.cats != {category["id"]: category for category in coco["categories"]}:
-            raise ValueError(f"the categories {list(loaded.cats.values())}")
-        for ann in loaded.anns.values():
-            if ann["image_id"] not in loaded.imgs or ann["category_id"] not in loaded.cats:
-                raise ValueError(f"annotation {ann['id']} without its image or category")
-            if not ann["segmentation"] or min(map(len, ann["segmentation"])) < 6:
-                raise ValueError(f"annotation {ann['id']} without a polygon of three points")
-            loaded.annToRLE(ann)
-    except Exception as error:  # whatever pycocotools raises, the file is not usable
-        raise ValueError(f"{name} is not written: pycocotools reads {error} in it") from error
-
-
-def _json(value: Any) -> bytes:
-    """Write json as bytes, the same for the same value."""
-    text = json.dumps(value, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
-    return (text + "\n").encode()

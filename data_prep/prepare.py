@@ -14,7 +14,7 @@ from types import ModuleType
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from data_prep import merge, pixels, tiles
+from data_prep import merge, pixels, stained, tiles
 from data_prep.coco import subset, to_coco
 from data_prep.output import Staging, locked
 from data_prep.preview import N_OBJECTS, contact_sheet
@@ -24,6 +24,7 @@ from data_prep.sources import midog, mitos12, mitos14, table, tupac16
 from data_prep.splits import CHOICES, assign, check_split
 from data_prep.summary import counts, format_table, print_some, summarise, without_mitoses
 from mmdet_mitosis.cli import run_main
+from mmdet_mitosis.stain import StainNormalizer
 
 READERS: dict[str, ModuleType] = {
     "tupac16": tupac16,
@@ -92,6 +93,7 @@ def add_output(sub: argparse.ArgumentParser) -> None:
         help=f"write preview.png with N objects drawn at random ({N_OBJECTS} if N is not given)",
     )
     pixels.add_arguments(sub)
+    stained.add_arguments(sub)
 
 
 def main(argv: Sequence[str] | None = None) -> None:
@@ -99,6 +101,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     if args.preview is not None and args.preview < 1:
         raise ValueError(f"--preview must be at least 1, got {args.preview}")
     pixels.tile_options(args)
+    normalizer = stained.check(args)
     if args.source == "merge":
         merge.check_folders(args.folders, args.train_only, args.out)
     else:
@@ -110,7 +113,7 @@ def main(argv: Sequence[str] | None = None) -> None:
             product = merge.join(args.folders, args.train_only)
         else:
             product = prepare(args)
-        publish(args, product)
+        publish(args, product, normalizer)
 
 
 def prepare(args: argparse.Namespace) -> Product:
@@ -148,24 +151,29 @@ def check_mitoses(archive: Archive) -> None:
     raise ValueError(message)
 
 
-def publish(args: argparse.Namespace, product: Product) -> None:
+def publish(
+    args: argparse.Namespace, product: Product, normalizer: StainNormalizer | None
+) -> None:
     """Write the json of all parts, the summary and the preview: all or nothing; say what is in."""
     repeated = product.repeated()
     faults = [*product.left_out, *repeated]
     if faults and args.strict:
         raise ValueError(f"{faults[0]} (--strict; {len(faults)} in all)")
+    product, of_stains = stained.write(args, normalizer, product)
     found = {}
     with Staging(args.out, product.links) as staging:
         for part, coco in product.cocos():
             staging.add_coco(part, coco)
             found[part] = summarise(coco)
         written, tasks = pixels.write(args, product, staging)
-        notes = [*product.notes, *without_mitoses(found), *written]
+        notes = [*product.notes, *without_mitoses(found), *of_stains, *written]
         remarks = {"left_out": product.left_out, "repeated": repeated, "notes": notes}
         staging.add_file("summary.json", {**product.head, "splits": found, **remarks})
         if args.preview is not None:
             staging.add_file("preview.png", contact_sheet(product, args.preview, args.seed))
         staging.commit()
+    if normalizer is not None:
+        stained.clear_others(args.out, normalizer, product)
     if args.write_tiles:
         tiles.clear_others(args.out / tiles.FOLDER, tasks)
     everything = counts(subset(product.whole, product.parts_of_images()))

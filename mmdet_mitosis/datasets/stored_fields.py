@@ -38,16 +38,31 @@ def stored_path(path: Path) -> Path | None:
     Returns:
         The path of its copy, there or not; None if no folder above is called ``images``.
     """
+    place = beside_images(path, FOLDER)
+    return None if place is None else place.with_name(f"{place.name}.tif")
+
+
+def beside_images(path: Path, folder: str) -> Path | None:
+    """Tell where a folder beside ``images`` has the place of an image.
+
+    Args:
+        path: The image, below a folder ``images``; links are not followed.
+        folder: Name of the folder.
+
+    Returns:
+        The image's path with ``folder`` instead of ``images``; None if no folder above is called
+        ``images``.
+    """
     parts = path.absolute().parts
     if "images" not in parts[:-1]:
         return None
     # The links of ``images`` carry the names of sources, and what an archive has below can be
-    # called images too: so the outermost folder that holds copies, else the innermost of all.
+    # called images too: so the outermost folder of what was prepared, else the innermost of all.
     places = [i for i, part in enumerate(parts[:-1]) if part == "images"]
-    holding = [i for i in places if Path(*parts[:i], FOLDER).is_dir()]
-    place = (holding or places[-1:])[0]
-    below = Path(*parts[place + 1 :])
-    return Path(*parts[:place], FOLDER, below.with_name(f"{below.name}.tif"))
+    marks = (folder, "annotations")
+    prepared = [i for i in places if any(Path(*parts[:i], mark).is_dir() for mark in marks)]
+    place = (prepared or places[-1:])[0]
+    return Path(*parts[:place], folder, *parts[place + 1 :])
 
 
 def find_stored(path: Path) -> TiffWindows | None:
@@ -98,6 +113,20 @@ def write_stored(path: Path, stored: Path, image_rgb: np.ndarray) -> None:
     Raises:
         OSError: If it cannot be written.
     """
+    write_tiled(stored, image_rgb, version(path))
+
+
+def write_tiled(path: Path, image_rgb: np.ndarray, description: str) -> None:
+    """Write a TIFF of small tiles, without loss; it appears whole or not at all.
+
+    Args:
+        path: The file.
+        image_rgb: (H, W, 3) uint8.
+        description: Its ImageDescription, ASCII.
+
+    Raises:
+        OSError: If it cannot be written.
+    """
     buffer = io.BytesIO()
     tifffile.imwrite(
         buffer,
@@ -107,12 +136,12 @@ def write_stored(path: Path, stored: Path, image_rgb: np.ndarray) -> None:
         compression="zstd",
         compressionargs={"level": 1},
         predictor=True,
-        description=version(path),
+        description=description,
         metadata=None,
         software=False,
         maxworkers=1,
     )
-    write_bytes_atomic(stored, buffer.getvalue())
+    write_bytes_atomic(path, buffer.getvalue())
 
 
 def version(path: Path) -> str:
