@@ -75,7 +75,7 @@ def test_a_case_without_tissue_keeps_its_colours_and_is_said(archive, tmp_path, 
 
 
 def test_the_json_says_how_and_its_windows_are_read_in_parts(archive, tmp_path):
-    root, fields = archive
+    root, _ = archive
     out = tmp_path / "out"
     coco = run(root, out, "--stain", "macenko")
     assert coco["info"]["stain"] == MacenkoNormalizer().to_dict()
@@ -108,7 +108,7 @@ def test_a_second_run_writes_nothing_again_and_any_number_of_workers_the_same(ar
 
 
 def test_another_target_writes_anew_and_clears_the_old(archive, tmp_path):
-    root, fields = archive
+    root, _ = archive
     out, target = tmp_path / "out", tmp_path / "target.tif"
     tifffile.imwrite(target, tissue(7, OTHER), photometric="rgb")
     before = written(out, run(root, out, "--stain", "macenko"))
