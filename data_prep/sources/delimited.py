@@ -8,6 +8,8 @@ import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from data_prep.sources.text import read_text, shown
+
 DELIMITERS = (",", ";", "\t")
 NUMBER = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]{1,3})?")
 MAX_NAMED = 12
@@ -33,17 +35,12 @@ def read_delimited(
         ValueError: If the file is not UTF-8, lacks a column, or a line has not as many values as
             the first; names file and line.
     """
-    try:
-        text = path.read_bytes().decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise ValueError(f"{path} is no UTF-8 text: {error}; save it as CSV UTF-8") from error
+    text = read_text(path, f"columns {', '.join(required)}")
     delimiter, columns = _columns(path, text, required, optional)
     width = None
     for line, values in _records(path, text, delimiter):
         if width is None:
             width = len(values)
-            continue
-        if not any(values):
             continue
         while len(values) > width and not values[-1]:
             values.pop()
@@ -86,11 +83,14 @@ def _positions(header: list[str], name: str) -> list[int]:
 def _records(
     path: Path, text: str, delimiter: str, strict: bool = True
 ) -> Iterator[tuple[int, list[str]]]:
-    """Part the text into lines and values; strict, so that no open quote swallows what follows."""
+    """Part the text into lines that are not blank, and these into values; strict, so that no open
+    quote swallows what follows."""
     lines = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=strict)
     try:
-        for values in lines:
-            yield lines.line_num, [value.strip() for value in values]
+        for record in lines:
+            values = [value.strip() for value in record]
+            if any(values):
+                yield lines.line_num, values
     except csv.Error as error:
         raise ValueError(f"{path}, line {lines.line_num}: {error}") from error
 
@@ -105,7 +105,7 @@ def listed(names: Sequence[str]) -> str:
         The names in quotes, with commas between them.
     """
     rest = len(names) - MAX_NAMED
-    return ", ".join(map(repr, names[:MAX_NAMED])) + (f" and {rest} more" if rest > 0 else "")
+    return ", ".join(map(shown, names[:MAX_NAMED])) + (f" and {rest} more" if rest > 0 else "")
 
 
 def to_number(text: str, where: str) -> float:
@@ -123,5 +123,5 @@ def to_number(text: str, where: str) -> float:
     """
     number = float(text) if NUMBER.fullmatch(text) else float("inf")
     if number in (float("inf"), float("-inf")):
-        raise ValueError(f"{where}: {text!r} is no number; expected one as 12 or 12.5")
+        raise ValueError(f"{where}: {shown(text)} is no number; expected one as 12 or 12.5")
     return number

@@ -7,7 +7,7 @@ import unicodedata
 from collections.abc import Iterable
 from pathlib import Path, PurePosixPath, PureWindowsPath
 
-from data_prep.images import only_images
+from data_prep.images import SUFFIXES, only_images, what_is
 
 FOLDERS = ("", "images/")
 
@@ -45,8 +45,10 @@ def inside(root: Path, name: str, where: str) -> str:
         The path relative to the folder, with forward slashes and without ``..``.
 
     Raises:
-        ValueError: If there is no name or it leads outside the folder.
+        ValueError: If there is no name, it can be none of a file, or leads outside the folder.
     """
+    if "\0" in name or any("\ud800" <= letter <= "\udfff" for letter in name):
+        raise ValueError(f"{where}: {name!r} can be no name of a file")
     path = PurePosixPath(unicodedata.normalize("NFC", name.strip().replace("\\", "/")))
     outside = ValueError(f"{where}: {name!r} leads outside {root}; expected a file in that folder")
     if path.is_absolute() and path.is_relative_to(root.absolute().as_posix()):
@@ -94,7 +96,8 @@ class ImageIndex:
             Its path, or None if there is none.
 
         Raises:
-            ValueError: If the name leads outside, or several images go by it.
+            ValueError: If the name leads outside, several images go by it, or what is there is no
+                image.
         """
         relative = inside(self.root, name, where)
         keys = [folder + relative for folder in FOLDERS]
@@ -102,7 +105,19 @@ class ImageIndex:
         found = exact or [path for key in keys for path in self._by_name.get(key, ())]
         if len(found) > 1:
             raise ValueError(f"{where}: {name!r} is there twice: {found[0]} and {found[1]}")
+        if not found:
+            self._refuse_other_files(keys, where)
         return found[0] if found else None
+
+    def _refuse_other_files(self, keys: list[str], where: str) -> None:
+        """Refuse a name whose file is there, but no image."""
+        paths = [self.root / (key + suffix) for key in keys for suffix in ("", *SUFFIXES)]
+        for path in filter(os.path.lexists, paths):
+            is_image = path.suffix.lower() in SUFFIXES
+            if path.is_file() and not is_image:
+                raise ValueError(f"{where}: {path} is no image; expected {', '.join(SUFFIXES)}")
+            if not path.is_file() and is_image:
+                raise ValueError(f"{where}: {path} is no image file: it is {what_is(path)}")
 
 
 def _key(path: PurePosixPath) -> str:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
-import math
 from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+from data_prep.sources.text import finite, load_json
 
 
 @dataclass(frozen=True)
@@ -32,10 +33,7 @@ def read_points(path: Path) -> tuple[list[Point], list[str]]:
     Raises:
         ValueError: If it is no such file, or a point has no two finite coordinates.
     """
-    try:
-        content = json.loads(path.read_text(encoding="utf-8-sig"))
-    except ValueError as error:
-        raise ValueError(f"{path} is no GeoJSON: {error}") from error
+    content = load_json(path, "GeoJSON")
     points, others = [], Counter[str]()
     for number, feature in enumerate(_features(path, content), start=1):
         where = f"{path}, feature {number}"
@@ -79,11 +77,7 @@ def _label(feature: dict) -> str | None:
 
 def _xy(place: Any, where: str) -> tuple[float, float]:
     """Read one place; a third coordinate, z, is no matter."""
-    numbers = [
-        float(value)
-        for value in (place if isinstance(place, list) else [])
-        if isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
-    ]
-    if not isinstance(place, list) or len(numbers) != len(place) or len(numbers) not in {2, 3}:
+    numbers = [finite(value) for value in place] if isinstance(place, list) else []
+    if len(numbers) not in {2, 3} or None in numbers:
         raise ValueError(f"{where}: coordinates are {json.dumps(place)[:60]}; expected [x, y]")
     return numbers[0], numbers[1]

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from data_prep.records import Cell
+from data_prep.sources.text import read_text, shown
 
 WHOLE_NUMBER = re.compile(r"\s*([+-]?[0-9]{1,18})(?:\.0*)?\s*")
 DECIMAL_NUMBER = re.compile(r"\s*([+-]?(?:[0-9]{1,18}(?:\.[0-9]{0,18})?|\.[0-9]{1,18}))\s*")
@@ -122,23 +123,17 @@ def mixed_lines(
         pairs = zip(values, kinds, strict=False)
         numbers = [_number(path, line, value, kind, expected) for value, kind in pairs]
         if len(values) != len(kinds):
-            shown = ",".join(value.strip() for value in values[:MAX_SHOWN])
+            first = ",".join(value.strip() for value in values[:MAX_SHOWN])
             more = ",…" if len(values) > MAX_SHOWN else ""
             raise ValueError(
-                f"{path}, line {line}: {len(values)} values ({shown}{more}); expected {expected}"
+                f"{path}, line {line}: {len(values)} values ({first}{more}); expected {expected}"
             )
         yield line, numbers
 
 
 def _rows(path: Path, expected: str) -> Iterator[tuple[int, list[str]]]:
     """Read the values of each line that is not blank."""
-    try:
-        text = path.read_text(encoding="utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise ValueError(f"{path} is no text file of {expected}: {error}") from error
-    except OSError as error:
-        raise ValueError(f"cannot read {path}: {error.strerror}; expected {expected}") from error
-    for line, content in enumerate(text.splitlines(), start=1):
+    for line, content in enumerate(read_text(path, expected).splitlines(), start=1):
         values = content.strip().rstrip(",").split(",")
         if values != [""]:
             yield line, values
@@ -152,7 +147,7 @@ def _number(
     if match is None:
         called = "whole number" if kind is int else "decimal number"
         raise ValueError(
-            f"{path}, line {line}: {value.strip()!r} is no {called}; expected {expected}"
+            f"{path}, line {line}: {shown(value.strip())} is no {called}; expected {expected}"
         )
     return kind(match[1])
 

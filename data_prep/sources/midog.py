@@ -18,7 +18,7 @@ from data_prep.images import image_size, only_images
 from data_prep.records import Archive, Cell, Field
 from data_prep.sources.domains import MPP, Domain, by_number, load_domains
 from data_prep.sources.finding import ImageIndex
-from data_prep.sources.labels import outside
+from data_prep.sources.labels import Remarks, outside
 from data_prep.sources.midog_labels import Annotation, LabelledImage, Labels, read_json
 from data_prep.sources.resolution import check_mpp, tiff_mpp
 from data_prep.sources.slide_runner import read_sqlite
@@ -69,8 +69,8 @@ def read(
         ValueError: If labels or images cannot be read or do not fit each other.
     """
     found = read_labels(find_labels(root, labels))
-    left_out, notes = list(found.left_out), list(found.notes)
-    known = _domains(found, domains, notes)
+    remarks = Remarks(row_first=False, left_out=[*found.left_out], notes=[*found.notes])
+    known = _domains(found, domains, remarks.notes)
     index = ImageIndex(root, only_images([*root.glob("*"), *root.glob("images/*")]))
     places = _places(found, index)
     if not any(places[image.id] for image in found.images if image.annotations):
@@ -85,16 +85,16 @@ def read(
             if not image.annotations:
                 unannotated.append(image.file_name)
             elif path is None:
-                left_out.append(
+                remarks.left_out.append(
                     f"{found.path}: there is no image {image.file_name} to its "
                     f"{len(image.annotations)} annotations"
                 )
             else:
-                fields.append(_field(found, image, path, known[image.id], mpp, left_out, notes))
-    left_out += _without_labels(found, index, places, unannotated, notes)
-    notes += _scanner_notes(found, fields)
+                fields.append(_field(found, image, path, known[image.id], mpp, remarks))
+    strays = _without_labels(found, index, places, unannotated, remarks.notes)
+    notes = [*remarks.notes, *_scanner_notes(found, fields), *remarks.swap_notes()]
     fields.sort(key=lambda field: field.name)
-    return Archive("midog", root, tuple(fields), tuple(left_out), tuple(notes))
+    return Archive("midog", root, tuple(fields), (*remarks.left_out, *strays), tuple(notes))
 
 
 def find_labels(root: Path, labels: Path | None) -> Path:
@@ -190,8 +190,7 @@ def _field(
     path: Path,
     domain: Domain,
     mpp: float | None,
-    left_out: list[str],
-    notes: list[str],
+    remarks: Remarks,
 ) -> Field:
     """Read one image's size and its cells."""
     size = image_size(path)
@@ -200,11 +199,22 @@ def _field(
             f"{path} is {size[0]} x {size[1]} px, but {found.path} says "
             f"{image.size[0]} x {image.size[1]}: the labels are not of this image"
         )
+    swapped = remarks.fits_swapped([a.center_xy for a in image.annotations], *size)
     cells: dict[bool, list[Cell]] = {True: [], False: []}
-    for annotation in image.annotations:
-        cell = to_cell(annotation, found.path, size, left_out, notes)
-        if cell is not None:
+    seen: dict[tuple[float, float], Annotation] = {}
+    for annotation in sorted(image.annotations, key=lambda a: not a.is_mitosis):
+        cell = _cell(annotation, found.path, size, swapped, remarks)
+        if cell is None:
+            continue
+        first = seen.setdefault(cell.centroid_xy, annotation)
+        if first is annotation:
             cells[annotation.is_mitosis].append(cell)
+        else:
+            x, y = cell.centroid_xy
+            remarks.left_out.append(
+                f"{found.path}, annotation {annotation.id}: x {x:g}, y {y:g} repeats annotation "
+                f"{first.id}, which counts"
+            )
     return Field(
         path.stem,
         path.stem,
@@ -218,36 +228,27 @@ def _field(
     )
 
 
-def to_cell(
+def _cell(
     annotation: Annotation,
     label_file: Path,
     size: tuple[int, int],
-    left_out: list[str],
-    notes: list[str],
+    swapped: bool,
+    remarks: Remarks,
 ) -> Cell | None:
-    """Make a cell of an annotation.
-
-    Args:
-        annotation: The annotation.
-        label_file: Where it was read.
-        size: Width and height of its image, px.
-        left_out: Gets a sentence if its box lies outside the image.
-        notes: Gets a sentence if only its centre does.
-
-    Returns:
-        The cell at the centre of the box, moved to the image's edge if it lies beyond, or None if
-        the whole box does.
-    """
+    """Make a cell at the centre of a box, moved to the image's edge where only the centre lies
+    beyond it; None where the whole box does."""
     x1, y1, x2, y2 = annotation.box_xyxy
-    center = ((x1 + x2) / 2, (y1 + y2) / 2)
-    where = f"{label_file}, annotation {annotation.id}"
+    center = annotation.center_xy
     if outside(center, *size):
+        where = f"{label_file}, annotation {annotation.id}"
         said = f"{where}: x {center[0]:g}, y {center[1]:g} lies outside the image"
         if x2 <= 0 or y2 <= 0 or x1 >= size[0] or y1 >= size[1]:
-            left_out.append(f"{said} ({size[0]} x {size[1]} px)")
+            fits = swapped and not outside(center[::-1], *size)
+            hint = "; inside it if x and y were swapped" if fits else ""
+            remarks.left_out.append(f"{said} ({size[0]} x {size[1]} px){hint}")
             return None
         center = (min(max(center[0], 0), size[0]), min(max(center[1], 0), size[1]))
-        notes.append(f"{said}, its box does not: taken at x {center[0]:g}, y {center[1]:g}")
+        remarks.notes.append(f"{said}, its box does not: taken at x {center[0]:g}, y {center[1]:g}")
     return Cell(center, label_file, annotation.line, confidence=annotation.confidence)
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import math
 import re
 from collections import Counter
 from collections.abc import Mapping
@@ -13,6 +12,7 @@ from typing import Any
 
 from data_prep.sources.domains import Domain, edition, scanner_name
 from data_prep.sources.resolution import check_mpp
+from data_prep.sources.text import finite, load_json
 
 LOOK_ALIKE = re.compile(
     r"hard negative|look ?alike|impost[eo]r|\bnon ?mito|\b(not?|no) (a )?mito|mito\w+ like"
@@ -29,6 +29,12 @@ class Annotation:
     is_mitosis: bool
     box_xyxy: tuple[float, float, float, float]
     confidence: float | None = None
+
+    @property
+    def center_xy(self) -> tuple[float, float]:
+        """The centre of the box, px."""
+        x1, y1, x2, y2 = self.box_xyxy
+        return (x1 + x2) / 2, (y1 + y2) / 2
 
 
 @dataclass(frozen=True)
@@ -117,10 +123,7 @@ def read_json(path: Path) -> Labels:
     Raises:
         ValueError: If it is no such json; names the file and the annotation or image.
     """
-    try:
-        content = json.loads(path.read_text(encoding="utf-8-sig"))
-    except ValueError as error:
-        raise ValueError(f"{path} is no json: {error}") from error
+    content = load_json(path, "json")
     images_, annotations, categories = (
         _need(content, key, list, str(path)) for key in ("images", "annotations", "categories")
     )
@@ -197,10 +200,12 @@ def _need(entry: Any, key: str, kind: type | tuple[type, ...], where: str) -> An
 
 def _box(values: list, where: str) -> tuple[float, float, float, float]:
     """Read a box, and refuse one that is none."""
-    numbers = [v for v in values if isinstance(v, int | float) and not isinstance(v, bool)]
-    if len(values) != 4 or len(numbers) != 4 or not all(map(math.isfinite, numbers)):
-        raise ValueError(f"{where}: bbox is {values}; expected four numbers x1,y1,x2,y2")
-    x1, y1, x2, y2 = map(float, numbers)
+    numbers = [finite(value) for value in values]
+    if len(numbers) != 4 or None in numbers:
+        raise ValueError(
+            f"{where}: bbox is {json.dumps(values)[:60]}; expected four numbers x1,y1,x2,y2"
+        )
+    x1, y1, x2, y2 = numbers
     if x2 <= x1 or y2 <= y1:
         raise ValueError(
             f"{where}: bbox is {values}, of width {x2 - x1:g} and height {y2 - y1:g}; expected "

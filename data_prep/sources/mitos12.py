@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 from tqdm import tqdm
 
-from data_prep.images import SUFFIXES, image_size, only_images
+from data_prep.images import SUFFIXES, image_size, only_images, visible
 from data_prep.records import Archive, Cell, Field
 from data_prep.sources.labels import Remarks, number_lines, outside
 
@@ -109,9 +109,10 @@ def same_tissue_notes(cases: Iterable[str]) -> list[str]:
 def _labels(root: Path) -> dict[Path, Path]:
     """Find the label files, by their path without the suffix."""
     labels: dict[Path, Path] = {}
-    for path in sorted(p for s in SCANNERS for p in root.glob(f"{s}*/{s}*")):
+    found = (p for s in SCANNERS for p in root.glob(f"{s}*/{s}*"))
+    for path in visible(p for p in found if p.suffix.lower() == ".csv"):
         key = path.with_suffix("")
-        if path.suffix.lower() == ".csv" and labels.setdefault(key, path) != path:
+        if labels.setdefault(key, path) != path:
             raise ValueError(f"labels of {path.stem} are there twice: {labels[key]} and {path}")
     return labels
 

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from data_prep.images import image_size, only_images
+from data_prep.images import image_size, only_images, visible
 from data_prep.records import Archive, Cell, Field
 from data_prep.sources.labels import Remarks, keep_points, mixed_lines
 from data_prep.sources.mitos12 import SCANNERS, one_image_each, same_tissue_notes
@@ -77,8 +77,7 @@ def _labels(root: Path, remarks: Remarks) -> dict[str, dict[str, Path]]:
     """Find the label files, by the name of the frame and ``_mitosis`` or ``_not_mitosis``."""
     labels: dict[str, dict[str, Path]] = {}
     found = (p for s in SCANNERS for p in root.glob(f"{s}*/mitosis/*"))
-    visible = (p for p in found if not p.name.startswith("."))
-    for path in sorted(p for p in visible if p.suffix.lower() == ".csv"):
+    for path in visible(p for p in found if p.suffix.lower() == ".csv"):
         slide = path.parents[1].name
         match = LABEL_NAME.fullmatch(path.stem)
         if match is None or not match["frame"].startswith(f"{slide}_"):

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from data_prep.sources.delimited import listed
+from data_prep.sources.text import check_file
 
 
 def read_parquet(
@@ -25,6 +26,7 @@ def read_parquet(
     Raises:
         ValueError: If it cannot be read, lacks a column, or neither package is installed.
     """
+    check_file(path, f"columns {', '.join(required)}")
     columns = _columns(path)
     missing = [name for name in required if name not in columns]
     if missing:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from data_prep.images import visible
 from data_prep.sources.delimited import read_delimited, to_number
 from data_prep.sources.geojson import read_points
 from data_prep.sources.parquet import read_parquet
@@ -144,10 +145,8 @@ def _geojson_rows(path: Path, columns: Columns) -> tuple[list[Row], list[str]]:
     """Read GeoJSON files, each named as its image; one with nothing in it has no cell."""
     if columns != Columns():
         raise ValueError(f"{path} is GeoJSON, which has no columns: leave out the --…-column")
-    folder, files = (
-        (path, sorted(path.rglob("*.geojson"))) if path.is_dir() else (path.parent, [path])
-    )
-    files = [file for file in files if not file.name.startswith(".")]
+    folder = path if path.is_dir() else path.parent
+    files = visible(path.rglob("*.geojson")) if path.is_dir() else [path]
     if not files:
         raise FileNotFoundError(f"no *.geojson in {path}")
     rows, left_out = [], []

@@ -53,6 +53,9 @@ def read_sqlite(path: Path) -> Labels:
 def _read(path: Path, database: sqlite3.Connection) -> Labels:
     """Read the tables."""
     names = dict(database.execute("SELECT uid, name FROM Classes"))
+    (page_bytes,) = database.execute("PRAGMA page_size").fetchone()
+    if path.stat().st_size % page_bytes:  # sqlite takes what a page lacks for zeros, unsaid
+        raise ValueError(f"{path} is truncated: its last page is cut; expected {EXPECTED}")
     kinds = check_categories(path, {uid: str(name) for uid, name in names.items()})
     images = {}
     for uid, name, *size in database.execute("SELECT uid, filename, width, height FROM Slides"):

@@ -10,11 +10,12 @@ look-alikes in ``nonmitoses_ground_truth`` beside it; there each image has both 
 from __future__ import annotations
 
 import argparse
+import unicodedata
 from pathlib import Path
 
 from tqdm import tqdm
 
-from data_prep.images import image_size, only_images
+from data_prep.images import image_size, only_images, visible
 from data_prep.records import Archive, Cell, Field
 from data_prep.sources.labels import Remarks, keep_points, mixed_lines
 
@@ -120,7 +121,7 @@ def _images(root: Path) -> dict[str, Path]:
         )
     images: dict[str, Path] = {}
     for path in (p for folder in folders for p in only_images(folder.glob("*/*"))):
-        name = f"{path.parent.name}/{path.stem}"
+        name = _name(path)
         if name in images:
             raise ValueError(f"field {name} is there twice: {images[name]} and {path}")
         images[name] = path
@@ -138,11 +139,16 @@ def _labels(root: Path, kind: str) -> dict[str, Path]:
             "--labels-root names another folder"
         )
     labels: dict[str, Path] = {}
-    for path in sorted(p for p in folder.glob("*/*") if not p.name.startswith(".")):
-        name = f"{path.parent.name}/{path.stem}"
-        if path.suffix.lower() == ".csv" and labels.setdefault(name, path) != path:
+    for path in visible(p for p in folder.glob("*/*") if p.suffix.lower() == ".csv"):
+        name = _name(path)
+        if labels.setdefault(name, path) != path:
             raise ValueError(f"labels of {name} are there twice: {labels[name]} and {path}")
     return labels
+
+
+def _name(path: Path) -> str:
+    """Name the field of a file; the form of accents, which macOS changes, does not count."""
+    return unicodedata.normalize("NFC", f"{path.parent.name}/{path.stem}")
 
 
 def _check_original(folder: Path, remarks: Remarks) -> None:

@@ -57,7 +57,7 @@ def test_what_is_no_whole_number_is_named(tmp_path: Path, value: str) -> None:
 
 def test_binary_file_is_named(tmp_path: Path) -> None:
     path = write_label(tmp_path / "a.csv", b"\xff\xfe1\x00,\x002\x00")
-    with pytest.raises(ValueError, match=r"a\.csv is no text file of row,column"):
+    with pytest.raises(ValueError, match=r"a\.csv, line 1: byte 0xff is no UTF-8 .*row,column"):
         list(number_lines(path, "row,column"))
 
 
@@ -130,12 +130,14 @@ def test_wrong_line_of_mixed_numbers_is_named(tmp_path: Path, text: str, message
     assert str(caught.value) == f"{path}, {message}"
 
 
-@pytest.mark.parametrize("data", ["1,2,0.5 # é".encode("latin-1"), b"\xff\xfe1\x00"])
-def test_file_of_another_encoding_is_named(tmp_path: Path, data: bytes) -> None:
-    path = write_label(tmp_path / "a.csv", data)
+def test_file_of_another_encoding_is_named_with_its_line(tmp_path: Path) -> None:
+    path = write_label(tmp_path / "a.csv", "1,2,0.5\n1,2,0.5 # é".encode("latin-1"))
     for read in (lambda: mixed_lines(path, COLUMNS, "x,y,c"), lambda: number_lines(path, "x,y,c")):
-        with pytest.raises(ValueError, match=r"a\.csv is no text file of x,y,c: .*utf-8"):
+        with pytest.raises(ValueError) as caught:
             list(read())
+        assert str(caught.value) == (
+            f"{path}, line 2: byte 0xe9 is no UTF-8 text; save the file as UTF-8 (expected x,y,c)"
+        )
 
 
 def test_folder_and_loop_of_links_are_named(tmp_path: Path) -> None:
