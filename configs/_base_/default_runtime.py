@@ -21,6 +21,7 @@ default_hooks = dict(
 custom_hooks = [
     dict(type="ThresholdHook"),
     dict(type="CheckpointMatchHook"),
+    dict(type="StainReportHook"),
     dict(
         type="EarlyStoppingHook",
         monitor=metric,

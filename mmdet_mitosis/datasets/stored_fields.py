@@ -39,30 +39,32 @@ def stored_path(path: Path) -> Path | None:
         The path of its copy, there or not; None if no folder above is called ``images``.
     """
     place = beside_images(path, FOLDER)
-    return None if place is None else place.with_name(f"{place.name}.tif")
+    return place and place[0] / place[1].with_name(f"{path.name}.tif")
 
 
-def beside_images(path: Path, folder: str) -> Path | None:
-    """Tell where a folder beside ``images`` has the place of an image.
+def beside_images(path: Path, folder: str) -> tuple[Path, Path] | None:
+    """Tell where a folder is that is kept beside ``images``, and an image's place in it.
 
     Args:
         path: The image, below a folder ``images``; links are not followed.
         folder: Name of the folder.
 
     Returns:
-        The image's path with ``folder`` instead of ``images``; None if no folder above is called
-        ``images``.
+        The folder, there or not, and the image's path below ``images``; None if no folder above
+        is called ``images``.
     """
     parts = path.absolute().parts
     if "images" not in parts[:-1]:
         return None
     # The links of ``images`` carry the names of sources, and what an archive has below can be
-    # called images too: so the outermost folder of what was prepared, else the innermost of all.
+    # called images too: so the outermost folder of what was prepared, else the innermost of those
+    # that are there. (While a folder is prepared, its links are not there yet.)
     places = [i for i, part in enumerate(parts[:-1]) if part == "images"]
+    there = [i for i in places if Path(*parts[:i]).is_dir()]
     marks = (folder, "annotations")
     prepared = [i for i in places if any(Path(*parts[:i], mark).is_dir() for mark in marks)]
-    place = (prepared or places[-1:])[0]
-    return Path(*parts[:place], folder, *parts[place + 1 :])
+    place = (prepared or there[-1:] or places[-1:])[0]
+    return Path(*parts[:place], folder), Path(*parts[place + 1 :])
 
 
 def find_stored(path: Path) -> TiffWindows | None:

@@ -1,7 +1,8 @@
 """Hooks around MMEngine's runner."""
 
 from mmdet_mitosis.engine.checkpoints import CheckpointMatchHook
+from mmdet_mitosis.engine.stain_report_hook import StainReportHook
 from mmdet_mitosis.engine.storage import AtomicLocalBackend
 from mmdet_mitosis.engine.threshold_hook import ThresholdHook
 
-__all__ = ["AtomicLocalBackend", "CheckpointMatchHook", "ThresholdHook"]
+__all__ = ["AtomicLocalBackend", "CheckpointMatchHook", "StainReportHook", "ThresholdHook"]

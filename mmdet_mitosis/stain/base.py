@@ -34,6 +34,7 @@ class StainNormalizer(ABC):
 
     Attributes:
         target: The fit of the target.
+        brightest_tissue: Grey level over which a pixel's brightest channel makes it background.
 
     Raises:
         ValueError: If an argument is out of its range.
@@ -62,8 +63,8 @@ class StainNormalizer(ABC):
             )
         self.io, self.beta = io, beta
         self.min_tissue, self.max_pixels, self.seed = min_tissue, max_pixels, seed
-        # The grey level whose density is beta; the margin is for rounding.
-        self._brightest_tissue = int(np.floor(io * np.exp(-beta) - 1 + 1e-9))
+        # Its density is beta; the margin is for rounding.
+        self.brightest_tissue = int(np.floor(io * np.exp(-beta) - 1 + 1e-9))
 
     @property
     def stain_matrix_(self) -> np.ndarray:
@@ -136,7 +137,7 @@ class StainNormalizer(ABC):
             ValueError: If it is no 8-bit RGB image.
         """
         check_rgb(rgb)
-        return draw(rgb, self._brightest_tissue, self.max_pixels, self.seed)
+        return draw(rgb, self.brightest_tissue, self.max_pixels, self.seed)
 
     def estimate_sample(self, sample: Sample) -> Fit | None:
         """Estimate the stains, or colours, of pixels that were drawn.
@@ -147,8 +148,18 @@ class StainNormalizer(ABC):
         Returns:
             The fit; None as of :meth:`estimate`.
         """
-        enough = len(sample.tissue) > 1 and sample.n_tissue >= self.min_tissue
-        return self._estimate(sample) if enough else None
+        return self._estimate(sample) if self.is_enough(sample) else None
+
+    def is_enough(self, sample: Sample) -> bool:
+        """Tell whether a sample has tissue enough for an estimate.
+
+        Args:
+            sample: The pixels.
+
+        Returns:
+            Whether it has.
+        """
+        return len(sample.tissue) > 1 and sample.n_tissue >= self.min_tissue
 
     def normalize(self, rgb: np.ndarray, fit: Fit | None = None) -> np.ndarray:
         """Give an image the target's stains, or colours.

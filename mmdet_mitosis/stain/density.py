@@ -57,6 +57,8 @@ def remix(rgb: np.ndarray, mix: np.ndarray, io: float) -> np.ndarray:
     rows = max(1, BLOCK_PIXELS // max(1, width))
     for top in range(0, height, rows):
         block = cv2.transform(cv2.LUT(rgb[top : top + rows], table), affine)
+        # What is far over white would overflow to black.
+        cv2.threshold(block, np.log(256), 0, cv2.THRESH_TRUNC, block)
         cv2.exp(block, block)
         cv2.convertScaleAbs(block, out[top : top + rows], beta=-0.5)
     return out

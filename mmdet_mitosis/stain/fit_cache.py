@@ -71,8 +71,10 @@ def fit_path(linked: Path, normalizer: StainNormalizer) -> Path | None:
     Returns:
         The path of its json, there or not; None if no folder above is called ``images``.
     """
-    place = beside_images(linked, f"{FOLDER}/{folder_name(normalizer)}")
-    return None if place is None else place.with_name(f"{place.name}.json")
+    place = beside_images(linked, FOLDER)
+    if place is None:
+        return None
+    return place[0] / folder_name(normalizer) / place[1].with_name(f"{linked.name}.json")
 
 
 def cached_fit(linked: Path, path: Path, normalizer: StainNormalizer) -> CachedFit | None:

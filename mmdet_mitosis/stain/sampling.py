@@ -55,7 +55,7 @@ def draw(rgb: np.ndarray, brightest_tissue: int, max_pixels: int, seed: int) -> 
     pixels = rgb.reshape(-1, 3)
     drawn = pixels
     if len(pixels) > max_pixels:
-        drawn = np.take(pixels, _subsample(len(pixels), max_pixels, rng), axis=0)
+        drawn = np.take(pixels, subsample(len(pixels), max_pixels, rng), axis=0)
     brightest = _brightest(drawn)
     is_lit = brightest >= MIN_LIGHT
     is_tissue = is_lit & (brightest <= brightest_tissue)
@@ -65,7 +65,7 @@ def draw(rgb: np.ndarray, brightest_tissue: int, max_pixels: int, seed: int) -> 
         brightest = _brightest(pixels)
         places = np.flatnonzero((brightest >= MIN_LIGHT) & (brightest <= brightest_tissue))
         n_tissue = len(places)
-        tissue = pixels[places[_subsample(len(places), max_pixels, rng)]]
+        tissue = pixels[places[subsample(len(places), max_pixels, rng)]]
     n_lit = np.count_nonzero(is_lit) * scale
     return Sample(tissue, _only(drawn, is_lit), round(n_tissue), round(n_lit))
 
@@ -86,22 +86,21 @@ def pool(samples: Iterable[Sample], max_pixels: int, seed: int) -> Sample:
     kept = []
     for group in ([s.tissue for s in drawn], [s.lit for s in drawn]):
         pixels = np.concatenate(group)
-        kept.append(pixels[_subsample(len(pixels), max_pixels, rng)])
+        kept.append(pixels[subsample(len(pixels), max_pixels, rng)])
     return Sample(*kept, sum(s.n_tissue for s in drawn), sum(s.n_lit for s in drawn))
 
 
-def _only(pixels: np.ndarray, kept: np.ndarray) -> np.ndarray:
-    """Pick some pixels; without a copy if that is all of them."""
-    return pixels if kept.all() else np.compress(kept, pixels, axis=0)
+def subsample(count: int, most: int, rng: np.random.Generator) -> np.ndarray:
+    """Choose pixels: all, or one at random of each of as many equal stretches as are wanted.
 
+    Args:
+        count: Pixels there are.
+        most: Pixels wanted at most.
+        rng: What draws.
 
-def _brightest(pixels: np.ndarray) -> np.ndarray:
-    """Give the brightest channel of each pixel."""
-    return np.maximum(np.maximum(pixels[:, 0], pixels[:, 1]), pixels[:, 2])
-
-
-def _subsample(count: int, most: int, rng: np.random.Generator) -> np.ndarray:
-    """Give all indices under ``count``, or one at random of each of ``most`` equal stretches."""
+    Returns:
+        Their indices, ascending int64.
+    """
     if count <= most:
         return np.arange(count)
     return ((np.arange(most) + rng.random(most)) * (count / most)).astype(np.int64)
@@ -132,3 +131,13 @@ def percentile(values: np.ndarray, level: float) -> float:
         return float(np.percentile(values, level, method="hazen"))
     high = min(low + 1, len(ends) - 1)
     return float(ends[low] + (rank - low) * (ends[high] - ends[low]))
+
+
+def _only(pixels: np.ndarray, kept: np.ndarray) -> np.ndarray:
+    """Pick some pixels; without a copy if that is all of them."""
+    return pixels if kept.all() else np.compress(kept, pixels, axis=0)
+
+
+def _brightest(pixels: np.ndarray) -> np.ndarray:
+    """Give the brightest channel of each pixel."""
+    return np.maximum(np.maximum(pixels[:, 0], pixels[:, 1]), pixels[:, 2])

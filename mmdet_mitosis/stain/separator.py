@@ -21,7 +21,7 @@ MIN_DENSITY_STD = (0.02, 0.1)
 """Least spread of tissue's optical density along its second and first principal axis. Real fields
 have 0.06 and 0.25 or more; JPEG noise on one colour has under 0.01 and 0.03."""
 MIN_STAIN_ANGLE_DEG = 2.0
-"""Least angle between two stains; real hematoxylin and eosin are 13° or more apart."""
+"""Least angle between the lines of two stains; real hematoxylin and eosin are 13° or more apart."""
 MIN_CONCENTRATION = 0.05
 """Least maximum of a stain that is there at all; real fields have 0.7 or more."""
 
@@ -106,19 +106,44 @@ class StainSeparator(StainNormalizer):
         stains = self._stains(densities(sample.tissue, self.io))
         if stains is None or not len(sample.lit):
             return None
-        # The 99th percentile of all pixels, as published, unless nearly all is background.
-        level = 100 - min(1.0, sample.tissue_share / MIN_TISSUE_SHARE)
         amounts = np.linalg.pinv(stains).astype(np.float32) @ densities(sample.lit, self.io)
+        level = maxima_percentile(sample)
         maxima = np.array([percentile(amount, level) for amount in amounts])
-        if np.any(maxima < MIN_CONCENTRATION):
-            return None
-        return StainFit(stains, maxima, sample.n_tissue)
+        return fit_of(stains, maxima, sample.n_tissue)
 
     def _apply(self, rgb: np.ndarray, fit: StainFit) -> np.ndarray:
         return remix(rgb, self.mix_matrix(fit), self.io)
 
     def _remix(self, rgb: np.ndarray, fit: StainFit, stains: list[int]) -> np.ndarray:
         return remix(rgb, self.mix_matrix(fit, stains), self.io)
+
+
+def maxima_percentile(sample: Sample) -> float:
+    """Give the percentile of all lit pixels that is the maximum of a stain.
+
+    Args:
+        sample: The pixels.
+
+    Returns:
+        99, as published; more where nearly all is background.
+    """
+    return 100 - min(1.0, sample.tissue_share / MIN_TISSUE_SHARE)
+
+
+def fit_of(stains: np.ndarray, maxima: np.ndarray, n_tissue: int) -> StainFit | None:
+    """Give the fit of the stains that were found.
+
+    Args:
+        stains: (3, 2), in columns of unit length.
+        maxima: (2,); their maxima, in optical density.
+        n_tissue: Stained pixels of the image.
+
+    Returns:
+        The fit; None where hardly anything is stained by one of the two.
+    """
+    if np.any(maxima < MIN_CONCENTRATION):
+        return None
+    return StainFit(stains, maxima, n_tissue)
 
 
 def principal_plane(tissue: np.ndarray) -> np.ndarray | None:
@@ -128,15 +153,44 @@ def principal_plane(tissue: np.ndarray) -> np.ndarray | None:
         tissue: (3, N) float32; optical density of R, G, B; at least two pixels.
 
     Returns:
+        (3, 2) as of :func:`plane_of`.
+    """
+    mean = tissue.mean(axis=1, dtype=float)
+    return plane_of(mean, _covariance(tissue - mean[:, None].astype(np.float32)))
+
+
+def plane_of(mean: np.ndarray, covariance: np.ndarray) -> np.ndarray | None:
+    """Find the plane of a density's greatest spread.
+
+    Args:
+        mean: (3,) float64; mean density of R, G, B.
+        covariance: (3, 3) float64.
+
+    Returns:
         (3, 2) float64: its two axes, the wider one last, turned towards the tissue; None where the
         density has not the spread of two stains.
     """
-    mean = tissue.mean(axis=1, dtype=float)
-    variances, axes = np.linalg.eigh(_covariance(tissue - mean[:, None].astype(np.float32)))
+    variances, axes = np.linalg.eigh(covariance)
     if np.any(np.sqrt(np.maximum(variances[1:], 0)) < MIN_DENSITY_STD):
         return None
     plane = axes[:, 1:]
     return plane * np.where(mean @ plane < 0, -1, 1)  # eigh's sign is free
+
+
+def hematoxylin_first(stains: np.ndarray) -> np.ndarray | None:
+    """Put the stain first that absorbs more red.
+
+    Args:
+        stains: (3, 2) in columns of unit length.
+
+    Returns:
+        The same or in the other order; None where the two are one, or each the other's opposite, or
+        one absorbs no colour at all.
+    """
+    angle = np.degrees(np.arccos(min(1, abs(stains[:, 0] @ stains[:, 1]))))
+    if not (angle >= MIN_STAIN_ANGLE_DEG and stains.max(axis=0).min() > 0):
+        return None
+    return stains if stains[0, 0] > stains[0, 1] else stains[:, ::-1]
 
 
 def _covariance(centred: np.ndarray) -> np.ndarray:
@@ -148,18 +202,3 @@ def _covariance(centred: np.ndarray) -> np.ndarray:
         for i, j in ((0, 0), (0, 1), (0, 2), (1, 1), (1, 2), (2, 2)):
             total[i, j] += np.dot(rows[i], rows[j])
     return (total + np.triu(total, 1).T) / (centred.shape[1] - 1)
-
-
-def hematoxylin_first(stains: np.ndarray) -> np.ndarray | None:
-    """Put the stain first that absorbs more red.
-
-    Args:
-        stains: (3, 2) in columns of unit length.
-
-    Returns:
-        The same or in the other order; None where the two are one.
-    """
-    angle = np.degrees(np.arccos(np.clip(stains[:, 0] @ stains[:, 1], -1, 1)))
-    if not angle >= MIN_STAIN_ANGLE_DEG:
-        return None
-    return stains if stains[0, 0] > stains[0, 1] else stains[:, ::-1]

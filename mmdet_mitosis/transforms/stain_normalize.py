@@ -2,59 +2,63 @@
 
 from __future__ import annotations
 
-import json
-import logging
-from collections import Counter
-from pathlib import Path
 from typing import Any
 
+import cv2
 import numpy as np
 from mmcv.transforms import BaseTransform
 from mmdet.registry import TRANSFORMS
-from mmengine.logging import print_log
 
-from mmdet_mitosis.datasets.fields import read_field
-from mmdet_mitosis.stain import MacenkoNormalizer, StainFit
-from mmdet_mitosis.stain.base import MIN_TISSUE_PIXELS
+from mmdet_mitosis.stain import NORMALIZERS, StainNormalizer
+from mmdet_mitosis.stain.base import MIN_TISSUE_PIXELS, check_rgb
+from mmdet_mitosis.stain.targets import set_target
+from mmdet_mitosis.transforms.field_fits import FieldFits
 
-METHODS = {"macenko": MacenkoNormalizer}
-NO_PATH = "<no img_path>"
-"""Under this name ``n_identity`` counts images that came without a path."""
+NONE = "none"
+"""The method that changes nothing."""
 
 
 @TRANSFORMS.register_module()
 class StainNormalize(BaseTransform):
-    """Bring a window's stains to those of a target.
+    """Bring a window's stains, or colours, to those of a target.
 
-    The stains are estimated once a field, on the whole field, so that a window on a border of fat
-    keeps its colours. The windows of a field with too little tissue stay as they are: that is
-    logged once a field and counted in ``n_identity``.
+    They are estimated once a field, on the whole field, so that a window on a border of fat keeps
+    its colours, and kept in ``.stain`` beside ``images`` for the other workers and later runs. What
+    data preparation has put there, estimated on a whole case, is taken instead; it differs from
+    what fields give one by one, so a folder should have it of all its fields or of none. The
+    windows of a field with too little tissue stay as they are; ``StainReportHook`` counts them.
+
+    This belongs right after the pixels are read. ``StainAugment`` comes after it, so that what it
+    adds is not taken away again.
 
     Required Keys:
 
     - img (np.uint8, (h, w, 3), BGR)
     - img_path (optional: the field; without it the stains of the image itself are taken)
-    - stain_fit (optional: a dictionary of ``StainFit``, taken instead of an estimate, or None for
-      a field that is to stay as it is)
+    - stain_fit (optional: a dictionary of the method's fit, taken instead of an estimate, or None
+      for a field that is to stay as it is)
 
     Modified Keys:
 
     - img (np.uint8, (h, w, 3), BGR)
+    - stain_fit (where the image was normalised: the target's, which it then has)
+
+    Added Keys:
+
+    - stain_normalized (bool: False where the image was left as it was)
 
     Args:
-        method: ``macenko``.
-        target: An image file, or a json file of ``StainFit.to_dict``, to normalise to; None: the
-            method's published reference.
+        method: One of ``mmdet_mitosis.stain.NORMALIZERS``, or ``none``: then no key is read or
+            changed, and the other arguments have no meaning.
+        target: An image file, or a json file of a fit or of a saved normaliser, to normalise to;
+            None: the method's published reference.
         min_tissue: Fewest stained pixels of a field for an estimate.
         options: More arguments of the method's normaliser, such as ``io`` or ``max_pixels``.
 
-    Attributes:
-        fits: The fit of each field seen, by path; None for a field with too little tissue.
-        n_identity: Windows left as they were, by the path of their field.
-
     Raises:
         FileNotFoundError: If the target is not there.
-        ValueError: If the method is unknown, or the target shows too little tissue or is no fit.
+        ValueError: If the method or an option is unknown, or the target shows too little tissue or
+            is none of this method.
     """
 
     def __init__(
@@ -64,15 +68,16 @@ class StainNormalize(BaseTransform):
         min_tissue: int = MIN_TISSUE_PIXELS,
         **options: Any,
     ) -> None:
-        if method not in METHODS:
-            raise ValueError(f"unknown stain method {method!r}; choose one of {', '.join(METHODS)}")
         self.method, self.target, self.min_tissue = method, target, min_tissue
         self.options = options
-        self.normalizer = METHODS[method](min_tissue=min_tissue, **options)
+        self.fits: FieldFits | None = None
+        if method == NONE:
+            return
+        normalizer = build_normalizer(method, min_tissue=min_tissue, **options)
         if target is not None:
-            self._set_target(Path(target))
-        self.fits: dict[str, StainFit | None] = {}
-        self.n_identity: Counter[str] = Counter()
+            set_target(normalizer, target)
+        self.fits = FieldFits(normalizer)
+        self._target_fit = normalizer.target.to_dict()
 
     def transform(self, results: dict) -> dict:
         """Normalise the window.
@@ -84,49 +89,19 @@ class StainNormalize(BaseTransform):
             The same dictionary.
 
         Raises:
-            ValueError: If ``img`` is no 8-bit BGR image, or ``stain_fit`` no fit.
+            FileNotFoundError: If the field is not there.
+            ValueError: If ``img`` is no 8-bit BGR image, ``stain_fit`` no fit, or the field cannot
+                be read.
         """
-        rgb = np.ascontiguousarray(results["img"][..., ::-1])
-        fit = self._find_fit(results, rgb)
-        if fit is None:
-            self.n_identity[str(results.get("img_path") or NO_PATH)] += 1
+        if self.fits is None:
             return results
-        normalized = self.normalizer.normalize(rgb, fit)
-        results["img"] = np.ascontiguousarray(normalized[..., ::-1])
+        rgb = swap_channels(results["img"])
+        fit = self.fits.find(results, rgb)
+        results["stain_normalized"] = fit is not None
+        if fit is not None:
+            results["img"] = swap_channels(self.fits.normalizer.normalize(rgb, fit))
+            results["stain_fit"] = self._target_fit
         return results
-
-    def _find_fit(self, results: dict, rgb: np.ndarray) -> StainFit | None:
-        """Take the prepared fit, else that of the field, else that of the image itself."""
-        path = results.get("img_path")
-        if "stain_fit" in results:
-            prepared = results["stain_fit"]
-            return None if prepared is None else StainFit.from_dict(prepared)
-        if path is None:
-            return self.normalizer.estimate(rgb)
-        path = str(path)
-        if path not in self.fits:
-            self.fits[path] = self.normalizer.estimate(read_field(path))
-            if self.fits[path] is None:
-                print_log(
-                    f"{path}: too little stained tissue to estimate its stains (at least "
-                    f"{self.min_tissue} pixels in two stains); its windows keep their colours",
-                    "current",
-                    level=logging.WARNING,
-                )
-        return self.fits[path]
-
-    def _set_target(self, path: Path) -> None:
-        """Take the target from an image or from a saved fit."""
-        if not path.is_file():
-            raise FileNotFoundError(f"no such stain target: {path}")
-        try:
-            if path.suffix.lower() == ".json":
-                fit = StainFit.from_dict(json.loads(path.read_text(encoding="utf-8")))
-                self.normalizer.target = fit
-            else:
-                self.normalizer.fit(read_field(path))
-        except ValueError as error:
-            raise ValueError(f"stain target {path}: {error}") from error
 
     def __repr__(self) -> str:
         options = "".join(f", {name}={value!r}" for name, value in self.options.items())
@@ -134,3 +109,41 @@ class StainNormalize(BaseTransform):
             f"{type(self).__name__}(method={self.method!r}, target={self.target!r}, "
             f"min_tissue={self.min_tissue}{options})"
         )
+
+
+def build_normalizer(method: str, **arguments: Any) -> StainNormalizer:
+    """Make a normaliser of what a config says.
+
+    Args:
+        method: One of ``NORMALIZERS``.
+        arguments: Of its class.
+
+    Returns:
+        The normaliser.
+
+    Raises:
+        ValueError: If the method or an argument is unknown or out of its range.
+    """
+    if method not in NORMALIZERS:
+        choices = ", ".join((*NORMALIZERS, NONE))
+        raise ValueError(f"unknown stain method {method!r}; choose one of {choices}")
+    try:
+        return NORMALIZERS[method](**arguments)
+    except TypeError as error:
+        raise ValueError(f"stain method {method}: {error}") from error
+
+
+def swap_channels(image: np.ndarray) -> np.ndarray:
+    """Turn BGR into RGB, or RGB into BGR.
+
+    Args:
+        image: (H, W, 3) uint8.
+
+    Returns:
+        (H, W, 3) uint8, contiguous.
+
+    Raises:
+        ValueError: If it is no 8-bit colour image.
+    """
+    check_rgb(image)
+    return cv2.cvtColor(image, cv2.COLOR_BGR2RGB)

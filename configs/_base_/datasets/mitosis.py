@@ -8,7 +8,15 @@ batch_size = 2
 num_workers = 2
 
 stain = dict(type="StainNormalize", method="macenko")
-meta_keys = ("img_id", "img_path", "ori_shape", "img_shape", "scale_factor", "window_xyxy")
+meta_keys = (
+    "img_id",
+    "img_path",
+    "ori_shape",
+    "img_shape",
+    "scale_factor",
+    "window_xyxy",
+    "stain_normalized",
+)
 
 train_pipeline = [
     dict(type="LoadWindow"),
