@@ -74,7 +74,8 @@ class TorchNormalizer:
 
         Returns:
             (N, 3, H, W), a new tensor of the same type, device and memory format. Float grey
-            levels are not cut to whole numbers.
+            levels stay as computed: where two stains are changed they are half a level brighter on
+            average than uint8 ones, which are cut to whole numbers.
 
         Raises:
             ValueError: If it is no such batch, or there are not as many fits, or of another kind.
