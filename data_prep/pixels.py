@@ -3,20 +3,17 @@
 from __future__ import annotations
 
 import argparse
+import math
 import os
 
 from data_prep.output import Staging
+from data_prep.parallel import shares
 from data_prep.product import Product
 from data_prep.store import store_fields
-from data_prep.tiles import (
-    FOLDER,
-    FORMATS,
-    FieldTiles,
-    TileOptions,
-    plan,
-    tile_coco,
-    write_tiles,
-)
+from data_prep.tiled_part import FORMATS, TiledPart, TileOptions
+from data_prep.tiles import FOLDER, FieldTiles, plan, write_tiles
+
+MIN_MEMORY_GIB = 1.5
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -60,8 +57,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--workers",
         type=int,
         default=os.cpu_count() or 1,
-        help="processes that write pixels; the files are the same for any number (default: one a "
-        "processor)",
+        help="processes that write pixels, at most; the files are the same for any number "
+        "(default: one a processor)",
+    )
+    parser.add_argument(
+        "--memory",
+        type=float,
+        default=2,
+        metavar="GIB",
+        help="so many of them write at once as fit into it, by the size of their fields, and at "
+        "least one (default: %(default)s)",
     )
 
 
@@ -79,6 +84,8 @@ def tile_options(args: argparse.Namespace) -> TileOptions:
     """
     if args.workers < 1:
         raise ValueError(f"--workers must be at least 1, got {args.workers}")
+    if not MIN_MEMORY_GIB <= args.memory < math.inf:
+        raise ValueError(f"--memory must be at least {MIN_MEMORY_GIB} GiB, got {args.memory}")
     options = TileOptions(args.window, args.overlap, args.tile_format)
     options.check()
     return options
@@ -102,18 +109,21 @@ def write(
         ValueError: If an image cannot be read.
     """
     images = product.whole["images"]
+    memory = round(args.memory * 2**30)
+    sizes = {image["file_name"]: (image["width"], image["height"]) for image in images}
     notes, tasks = [], []
     if args.write_tiles:
         paths = {image["file_name"]: product.image_path(image) for image in images}
-        sizes = {image["file_name"]: (image["width"], image["height"]) for image in images}
         for part, coco in product.cocos():
-            tiles, sentence = tile_coco(coco, part, tile_options(args))
-            staging.add_coco(f"tiles_{part}", tiles)
-            notes.append(sentence)
-            tasks += plan(tiles, args.out / FOLDER / part, paths, sizes)
-        write_tiles(tasks, args.out / FOLDER, args.workers)
+            tiled = TiledPart(coco, part, tile_options(args))
+            staging.add_pieces(f"tiles_{part}", tiled.info(), coco["categories"], tiled.pieces())
+            notes.append(tiled.sentence())
+            tasks += plan(tiled, args.out / FOLDER / part, paths, sizes)
+        parts = shares([task.size for task in tasks], memory)
+        write_tiles(tasks, args.out / FOLDER, args.workers, parts)
     if args.store:
         used = product.parts_of_images()
         paths = {i["file_name"]: product.image_path(i) for i in images if i["id"] in used}
-        notes.append(store_fields(args.out, paths, args.workers))
+        parts = shares([sizes[name] for name in paths], memory)
+        notes.append(store_fields(args.out, paths, args.workers, parts))
     return notes, tasks

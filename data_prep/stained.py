@@ -10,20 +10,20 @@ from __future__ import annotations
 import argparse
 import hashlib
 import json
+import math
 import os
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from mmdet_mitosis.stain.fit_cache import cached_fit, write_fit
-
-from data_prep.parallel import run_all
+from data_prep.parallel import run_all, shares
 from data_prep.product import Product, source_of
 from mmdet_mitosis.datasets.fields import decode_field
 from mmdet_mitosis.datasets.stored_fields import version, write_tiled
 from mmdet_mitosis.datasets.tiff_windows import open_tiff
 from mmdet_mitosis.fileio import check_writable
 from mmdet_mitosis.stain import NORMALIZERS, Fit, StainNormalizer
+from mmdet_mitosis.stain.fit_cache import cached_fit, write_fit
 from mmdet_mitosis.stain.targets import set_target
 
 FOLDER = "stained"
@@ -32,11 +32,15 @@ MAX_NAMED = 10
 
 @dataclass(frozen=True)
 class Image:
-    """A field: its file, its place below ``images``, and where it is written normalised."""
+    """A field: its file, its place below ``images``, where it is written normalised, and its size.
+
+    ``size`` is width and height, px.
+    """
 
     path: Path
     linked: Path
     stained: Path
+    size: tuple[int, int]
 
 
 @dataclass(frozen=True)
@@ -137,7 +141,9 @@ def _run(
         raise ValueError(f"the fields of {', '.join(done)} are normalised already")
     cases = _cases(args.out, normalizer, product, write_pixels)
     n_images = sum(len(case.images) for case in cases)
-    run_all(do_case, cases, args.workers, "field", n_images)
+    largest = [max((i.size for i in case.images), key=math.prod) for case in cases]
+    parts = shares(largest, round(args.memory * 2**30))
+    run_all(do_case, cases, args.workers, "field", n_images, parts)
     bare = [case.name for case in cases if case_fit(case) is None]
     how = "written with normalised stains" if write_pixels else "given the stains of their case"
     sentence = f"{n_images} fields of {len(cases)} cases {how} ({normalizer.method})"
@@ -161,7 +167,8 @@ def _cases(
             stained = folder_of(out, normalizer) / f"{name}.tif"
             paths = product.image_path(image), out / "images" / name, stained
             key = source_of(image), image["case"], image["scanner"]
-            groups.setdefault(key, []).append(Image(*paths))
+            size = image["width"], image["height"]
+            groups.setdefault(key, []).append(Image(*paths, size))
     return [Case(normalizer, key[1], tuple(images), write_pixels) for key, images in groups.items()]
 
 

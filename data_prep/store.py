@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,13 +24,14 @@ class Copy:
     stored_path: Path
 
 
-def store_fields(out: Path, paths: dict[str, Path], workers: int) -> str:
+def store_fields(out: Path, paths: dict[str, Path], workers: int, parts: Sequence[float]) -> str:
     """Write the copies that are needed and not there yet, and remove those of other images.
 
     Args:
         out: The folder that ``images`` is in.
         paths: The image files, by their file names below ``images``.
         workers: Number of processes.
+        parts: What each image takes of the memory, in the same order.
 
     Returns:
         A sentence that counts them.
@@ -40,7 +42,7 @@ def store_fields(out: Path, paths: dict[str, Path], workers: int) -> str:
     """
     check_writable(out / FOLDER)
     tasks = [Copy(path, out / FOLDER / f"{name}.tif") for name, path in paths.items()]
-    run_all(store_field, tasks, workers, "field", len(tasks))
+    run_all(store_field, tasks, workers, "field", len(tasks), parts)
     _clear_others(out / FOLDER, {str(task.stored_path) for task in tasks})
     sizes = [task.stored_path.stat().st_size for task in tasks if task.stored_path.is_file()]
     return (

@@ -9,156 +9,59 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterable
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 import imagecodecs
 import numpy as np
-import shapely
 
-from data_prep.coco import MITOSIS
 from data_prep.parallel import run_all
+from data_prep.tiled_part import Box, TiledPart, tile_folder, tile_name
 from mmdet_mitosis.datasets.fields import decode_field
 from mmdet_mitosis.fileio import check_writable
-from mmdet_mitosis.geometry.expansion import Outline, Window, expand_field
-from mmdet_mitosis.geometry.windows import polygons_bbox
 
 FOLDER = "tiles"
-FORMATS = ("png", "jpg")
 JPEG_QUALITY = 95
 OURS = re.compile(r"[0-9]+(_[0-9]+){3}\.(png|jpg)|\..+\.tmp")
-Box = tuple[int, int, int, int]
-
-
-@dataclass(frozen=True)
-class TileOptions:
-    """How fields are cut up: side of a tile (px), overlap (fraction of it), and file format."""
-
-    window_size: int = 512
-    overlap: float = 0.6
-    tile_format: str = "png"
-
-    def check(self) -> None:
-        """Refuse what no tiles can be made with.
-
-        Raises:
-            ValueError: Naming the option and its value.
-        """
-        if self.window_size < 16:
-            raise ValueError(f"--window must be at least 16 px, got {self.window_size}")
-        if not 0 <= self.overlap < 1:
-            raise ValueError(f"--overlap must be in [0, 1), got {self.overlap}")
-        if self.tile_format not in FORMATS:
-            raise ValueError(
-                f"unknown tile format {self.tile_format!r}; choose one of {', '.join(FORMATS)}"
-            )
 
 
 @dataclass(frozen=True)
 class FieldTiles:
-    """The tiles of one image: where they belong, and their windows x1, y1, x2, y2, px of it."""
+    """The tiles of one image, 16 bytes each until they are named.
+
+    Attributes:
+        image_path: The image.
+        size: Its width and height, px.
+        folder: Where they belong.
+        boxes: Their windows, (N, 4) int32 x1, y1, x2, y2, px of the image.
+        tile_format: ``png`` or ``jpg``.
+    """
 
     image_path: Path
     size: tuple[int, int]
-    tiles: tuple[tuple[Path, Box], ...]
+    folder: Path
+    boxes: np.ndarray
+    tile_format: str
+
+    def named(self) -> Iterator[tuple[str, Box]]:
+        """Name the tiles.
+
+        Yields:
+            The name of each file, and its window.
+        """
+        for box in self.boxes.tolist():
+            yield tile_name(box, self.tile_format), box
 
 
-def tile_coco(coco: dict, part: str, options: TileOptions) -> tuple[dict, str]:
-    """Expand the fields of a COCO dictionary into windows, by the rules of ``MitosisDataset``.
-
-    A cell is in each tile that its centroid lies inside. Of ``train`` are left out: tiles that show
-    more than a quarter of a mitosis centred outside, and fields that nobody has labelled.
-
-    Args:
-        coco: The dictionary of a part.
-        part: Its name.
-        options: How fields are cut up.
-
-    Returns:
-        The dictionary of the tiles, and a sentence that counts them. File names are relative to
-        ``tiles/<part>``; an image has ``field`` (the file name of its field) and ``window``
-        (x1, y1, x2, y2, px of it) beside what its field has.
-    """
-    training = part.rpartition("/")[2] == "train"
-    cells: dict[int, list[dict]] = {}
-    for ann in coco["annotations"]:
-        cells.setdefault(ann["image_id"], []).append(ann)
-    images, annotations, n_windows, n_unlabelled = [], [], 0, 0
-    for field in coco["images"]:
-        if training and not field["labelled"]:
-            n_unlabelled += 1
-            continue
-        for box, shown, shows_foreign in _windows(field, cells.get(field["id"], []), options):
-            n_windows += 1
-            if training and shows_foreign:
-                continue
-            images.append(_image(field, box, len(images) + 1, options.tile_format))
-            for ann, polygons in shown:
-                numbers = {"id": len(annotations) + 1, "image_id": len(images)}
-                annotations.append({**numbers, **_annotation(ann, polygons, box)})
-    sentence = f"{len(images)} tiles of {part}"
-    if n_windows > len(images):
-        sentence += (
-            f"; {n_windows - len(images)} left out that show part of a mitosis centred outside"
-        )
-    if n_unlabelled:
-        sentence += f"; {n_unlabelled} fields left out that nobody has labelled"
-    info = {**coco["info"], "window": options.window_size, "overlap": options.overlap}
-    return {**coco, "info": info, "images": images, "annotations": annotations}, sentence
-
-
-def _windows(
-    field: dict, anns: list[dict], options: TileOptions
-) -> Iterable[tuple[Box, list[tuple[dict, list[list[float]]]], bool]]:
-    """Give the windows of a field, what each shows, and whether it shows a foreign mitosis."""
-    mitoses = [ann for ann in anns if ann["category_id"] == MITOSIS["id"]]
-    others = [ann for ann in anns if ann["category_id"] != MITOSIS["id"]]
-    expanded: list[list[Window]] = []
-    for group in (mitoses, others):
-        outlines = [Outline(tuple(ann["centroid"]), ann["segmentation"]) for ann in group]
-        size = (field["width"], field["height"])
-        expanded.append(expand_field(*size, outlines, options.window_size, options.overlap))
-    for of_mitoses, of_others in zip(*expanded, strict=True):
-        shown = [(mitoses[index], polygons) for index, polygons in of_mitoses.objects]
-        shown += [(others[index], polygons) for index, polygons in of_others.objects]
-        yield of_mitoses.xyxy, shown, of_mitoses.shows_foreign
-
-
-def _image(field: dict, box: Box, image_id: int, tile_format: str) -> dict:
-    """Describe a tile."""
-    stem, _, suffix = field["file_name"].rpartition(".")
-    x1, y1, x2, y2 = box
-    return {
-        **field,
-        "id": image_id,
-        "file_name": f"{stem}_{suffix}/{x1}_{y1}_{x2}_{y2}.{tile_format}",
-        "width": x2 - x1,
-        "height": y2 - y1,
-        "field": field["file_name"],
-        "window": list(box),
-    }
-
-
-def _annotation(ann: dict, polygons: list[list[float]], box: Box) -> dict:
-    """Describe what a tile shows of a cell, px of the tile."""
-    x1, y1, x2, y2 = polygons_bbox(polygons)
-    own = {key: ann[key] for key in ann if key not in ("id", "image_id")}
-    return {
-        **own,
-        "bbox": [x1, y1, x2 - x1, y2 - y1],
-        "area": sum(shapely.Polygon(np.reshape(flat, (-1, 2))).area for flat in polygons),
-        "segmentation": polygons,
-        "centroid": [round(v - low, 2) for v, low in zip(ann["centroid"], box[:2], strict=True)],
-    }
-
-
-def plan(coco: dict, folder: Path, paths: dict[str, Path], sizes: dict) -> list[FieldTiles]:
+def plan(
+    tiled: TiledPart, folder: Path, paths: dict[str, Path], sizes: dict[str, tuple[int, int]]
+) -> list[FieldTiles]:
     """List the tiles of a part by field.
 
     Args:
-        coco: The dictionary of its tiles.
+        tiled: The part, expanded.
         folder: Where they belong.
         paths: The image files, by the file name of a field.
         sizes: Width and height of the fields, px, by the same.
@@ -166,27 +69,29 @@ def plan(coco: dict, folder: Path, paths: dict[str, Path], sizes: dict) -> list[
     Returns:
         One task a field, in order.
     """
-    groups: dict[str, list[tuple[Path, Box]]] = {}
-    for image in coco["images"]:
-        tile = (folder / image["file_name"], tuple(image["window"]))
-        groups.setdefault(image["field"], []).append(tile)
-    return [FieldTiles(paths[name], sizes[name], tuple(tiles)) for name, tiles in groups.items()]
+    tile_format = tiled.options.tile_format
+    return [
+        FieldTiles(paths[name], sizes[name], folder / tile_folder(name), boxes, tile_format)
+        for name, boxes in tiled.boxes.items()
+    ]
 
 
-def write_tiles(tasks: list[FieldTiles], out: Path, workers: int) -> None:
+def write_tiles(tasks: list[FieldTiles], out: Path, workers: int, parts: Sequence[float]) -> None:
     """Write the tiles that are not there yet; the same files for any number of workers.
 
     Args:
         tasks: What to write.
         out: The folder ``tiles``.
         workers: Number of processes.
+        parts: What each task takes of the memory.
 
     Raises:
         OSError: If one cannot be written; a second run goes on from there.
         ValueError: If an image cannot be read, or is not of the size that it should be.
     """
     check_writable(out)
-    run_all(write_field, tasks, workers, "tile", sum(len(task.tiles) for task in tasks))
+    n_tiles = sum(len(task.boxes) for task in tasks)
+    run_all(write_field, tasks, workers, "tile", n_tiles, parts)
 
 
 def write_field(task: FieldTiles) -> int:
@@ -203,9 +108,10 @@ def write_field(task: FieldTiles) -> int:
         ValueError: If the image cannot be read, or is not of the size that it should be.
     """
     changed_ns = task.image_path.stat().st_mtime_ns
-    waiting = [(path, box) for path, box in task.tiles if not _is_there(path, changed_ns)]
+    tiles = [(task.folder / name, box) for name, box in task.named()]
+    waiting = [(path, box) for path, box in tiles if not _is_there(path, changed_ns)]
     if not waiting:
-        return len(task.tiles)
+        return len(tiles)
     image = decode_field(task.image_path)
     size = (image.shape[1], image.shape[0])
     if size != task.size:
@@ -213,11 +119,10 @@ def write_field(task: FieldTiles) -> int:
             f"{task.image_path} is {size[0]} x {size[1]} px, its annotations say "
             f"{task.size[0]} x {task.size[1]}"
         )
-    for folder in sorted({path.parent for path, _ in waiting}):
-        folder.mkdir(parents=True, exist_ok=True)
+    task.folder.mkdir(parents=True, exist_ok=True)
     for path, (x1, y1, x2, y2) in waiting:
         _write(path, encode(np.ascontiguousarray(image[y1:y2, x1:x2]), path.suffix), changed_ns)
-    return len(task.tiles)
+    return len(tiles)
 
 
 def encode(image_rgb: np.ndarray, suffix: str) -> bytes:
@@ -274,11 +179,11 @@ def clear_others(out: Path, tasks: list[FieldTiles]) -> None:
     Raises:
         OSError: If something cannot be removed.
     """
-    kept = {str(path) for task in tasks for path, _ in task.tiles}
+    task_of = {str(task.folder): task for task in tasks}
     for parent, _, names in os.walk(out, topdown=False):
+        kept = {name for name, _ in task_of[parent].named()} if parent in task_of else set()
         for name in names:
-            path = os.path.join(parent, name)  # noqa: PTH118 (half a million Paths take seconds)
-            if OURS.fullmatch(name) and path not in kept:
-                Path(path).unlink()
+            if OURS.fullmatch(name) and name not in kept:
+                Path(parent, name).unlink()
         with suppress(OSError):  # something is in it
             Path(parent).rmdir()

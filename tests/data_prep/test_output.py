@@ -4,7 +4,6 @@ import contextlib
 import ctypes
 import fcntl
 import io
-import json
 import multiprocessing
 import os
 import resource
@@ -15,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from data_prep import output, prepare
-from data_prep.output import LOCK, STAGED, Staging, check_readable, locked
+from data_prep.output import LOCK, STAGED, locked
 from mmdet_mitosis.cli import run_main
 from tests.data_prep.archives import contents, make_tupac16, write_label
 
@@ -208,48 +207,6 @@ def test_full_disk_ends_in_a_sentence_with_nothing_half_written(tmp_path: Path) 
         assert process.exitcode == 5
         assert contents(folder) == expected
     assert not (tmp_path / "new").exists()
-
-
-def coco() -> dict:
-    image = {"id": 1, "width": 50, "height": 50, "file_name": "a"}
-    ann = {"id": 1, "image_id": 1, "category_id": 1, "segmentation": [[1, 1, 9, 1, 9, 9]]}
-    return {
-        "images": [image],
-        "annotations": [ann],
-        "categories": [{"id": 1, "name": "mitosis"}],
-    }
-
-
-@pytest.mark.parametrize(
-    ("spoil", "expected"),
-    [
-        (lambda c: c["images"].append(c["images"][0]), "1 images of 2"),
-        (lambda c: c["annotations"].append(c["annotations"][0]), "1 annotations of 2"),
-        (lambda c: c["annotations"][0].update(image_id=7), "annotation 1 without its image"),
-        (lambda c: c["annotations"][0].update(category_id=7), "annotation 1 without its image or"),
-        (lambda c: c["annotations"][0].update(segmentation=[]), "without a polygon"),
-        (lambda c: c["annotations"][0].update(segmentation=[[1, 1, 2, 2]]), "without a polygon"),
-        (lambda c: c["annotations"][0].update(segmentation=[[1, 1, 2, 2, 3, "x"]]), ""),
-    ],
-)
-def test_json_that_pycocotools_does_not_read_as_meant_is_refused(
-    tmp_path: Path, capsys, spoil, expected: str
-) -> None:
-    made = coco()
-    with locked(tmp_path / "out"), Staging(tmp_path / "out", {}) as staging:
-        staging.add_coco("train", made)
-        assert capsys.readouterr().out == ""  # pycocotools talks
-        spoil(made)
-        with pytest.raises(ValueError, match=rf"^annotations/val\.json is not written.*{expected}"):
-            staging.add_coco("val", made)
-    assert not (tmp_path / "out").exists()
-
-
-def test_json_that_was_not_written_as_meant_is_refused(tmp_path: Path) -> None:
-    path = tmp_path / "a.json"
-    path.write_text(json.dumps(coco()) + "}")
-    with pytest.raises(ValueError, match=r"a\.json is not written"):
-        check_readable(path, coco(), "a.json")
 
 
 def test_failing_check_leaves_the_old_set(tmp_path: Path, monkeypatch) -> None:

@@ -13,7 +13,8 @@ import pytest
 import tifffile
 
 from data_prep import tiles
-from data_prep.tiles import TileOptions, encode, tile_coco
+from data_prep.tiled_part import TiledPart, TileOptions
+from data_prep.tiles import encode
 from mmdet_mitosis.datasets import MitosisDataset
 from mmdet_mitosis.datasets.fields import decode_field
 from tests import make_data
@@ -73,6 +74,16 @@ def test_tiles_are_the_pixels_of_their_windows(tmp_path: Path, archive: Path) ->
     assert n_tiles > 50
 
 
+def tile_coco(coco: dict, part: str, options: TileOptions) -> tuple[dict, TiledPart]:
+    """Join the tiles of all fields of a part."""
+    tiled = TiledPart(coco, part, options)
+    joined = {**coco, "images": [], "annotations": []}
+    for images, annotations in tiled.pieces():
+        joined["images"] += images
+        joined["annotations"] += annotations
+    return joined, tiled
+
+
 @pytest.mark.parametrize("part", ["train", "val"])
 def test_tiles_hold_what_the_dataset_has_in_its_windows(tmp_path: Path, part: str) -> None:
     rng = np.random.default_rng(0)
@@ -84,7 +95,8 @@ def test_tiles_hold_what_the_dataset_has_in_its_windows(tmp_path: Path, part: st
     of_fields = MitosisDataset(
         ann_file=write_json(tmp_path / "fields.json", coco), test_mode=part != "train", **options
     )
-    made, sentence = tile_coco(coco, part, TileOptions(**options))
+    made, tiled = tile_coco(coco, part, TileOptions(**options))
+    sentence = tiled.sentence()
     of_tiles = MitosisDataset(
         ann_file=write_json(tmp_path / "tiles.json", made), test_mode=True, **options
     )
@@ -275,7 +287,7 @@ def test_a_full_disk_is_said_and_no_json_appears(
 def test_an_image_of_another_size_than_its_annotations_say_is_named(tmp_path: Path) -> None:
     path = tmp_path / "a.tif"
     tifffile.imwrite(path, np.zeros((50, 60, 3), np.uint8), photometric="rgb")
-    task = tiles.FieldTiles(path, (60, 51), ((tmp_path / "0_0_9_9.png", (0, 0, 9, 9)),))
+    task = tiles.FieldTiles(path, (60, 51), tmp_path, np.array([[0, 0, 9, 9]], np.int32), "png")
     with pytest.raises(ValueError, match=r"a\.tif is 60 x 50 px, its annotations say 60 x 51"):
         tiles.write_field(task)
 
@@ -287,6 +299,9 @@ def test_an_image_of_another_size_than_its_annotations_say_is_named(tmp_path: Pa
         (("--overlap", 1.0), "--overlap must be in [0, 1), got 1.0"),
         (("--overlap", "nan"), "--overlap must be in [0, 1), got nan"),
         (("--window", 15), "--window must be at least 16 px, got 15"),
+        (("--memory", 1.4), "--memory must be at least 1.5 GiB, got 1.4"),
+        (("--memory", "nan"), "--memory must be at least 1.5 GiB, got nan"),
+        (("--memory", "inf"), "--memory must be at least 1.5 GiB, got inf"),
     ],
 )
 def test_options_out_of_range_are_refused_before_anything_is_read(
@@ -311,8 +326,8 @@ def test_tiles_of_real_contours_lose_no_mitosis(tmp_path: Path) -> None:
     out = tmp_path / "out"
     run("mitos12", REAL_DATA / "mitos12", "--out", out, "--split", "none")
     coco = load(out, "all")
-    made, sentence = tile_coco(coco, "all", TileOptions())
-    assert sentence == "2268 tiles of all"
+    made, tiled = tile_coco(coco, "all", TileOptions())
+    assert tiled.sentence() == "2268 tiles of all"
     fields_of = {image["id"]: image for image in made["images"]}
     seen = set()
     for ann in made["annotations"]:
