@@ -151,9 +151,7 @@ def check_mitoses(archive: Archive) -> None:
     raise ValueError(message)
 
 
-def publish(
-    args: argparse.Namespace, product: Product, normalizer: StainNormalizer | None
-) -> None:
+def publish(args: argparse.Namespace, product: Product, normalizer: StainNormalizer | None) -> None:
     """Write the json of all parts, the summary and the preview: all or nothing; say what is in."""
     repeated = product.repeated()
     faults = [*product.left_out, *repeated]
