@@ -12,6 +12,7 @@ import hashlib
 import json
 import math
 import os
+import time
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -22,7 +23,7 @@ from mmdet_mitosis.datasets.fields import decode_field
 from mmdet_mitosis.datasets.stored_fields import version, write_tiled
 from mmdet_mitosis.datasets.tiff_windows import open_tiff
 from mmdet_mitosis.fileio import check_writable
-from mmdet_mitosis.stain import NORMALIZERS, Fit, StainNormalizer
+from mmdet_mitosis.stain import NORMALIZERS, Fit, StainNormalizer, fit_cache
 from mmdet_mitosis.stain.fit_cache import cached_fit, write_fit
 from mmdet_mitosis.stain.targets import set_target
 
@@ -143,7 +144,9 @@ def _run(
     n_images = sum(len(case.images) for case in cases)
     largest = [max((i.size for i in case.images), key=math.prod) for case in cases]
     parts = shares(largest, round(args.memory * 2**30))
+    started = time.time()
     run_all(do_case, cases, args.workers, "field", n_images, parts)
+    _clear_unfinished(args.out / fit_cache.FOLDER, started)
     bare = [case.name for case in cases if case_fit(case) is None]
     how = "written with normalised stains" if write_pixels else "given the stains of their case"
     sentence = f"{n_images} fields of {len(cases)} cases {how} ({normalizer.method})"
@@ -242,6 +245,14 @@ def _is_there(path: Path, description: str) -> bool:
         layout = open_tiff(path) if path.is_file() else None
         return layout is not None and layout.description == description
     return False
+
+
+def _clear_unfinished(folder: Path, before: float) -> None:
+    """Remove what killed runs left half-written; what is newer can be a training's, at work."""
+    for path in folder.rglob(".*.tmp"):
+        with suppress(FileNotFoundError):
+            if path.stat().st_mtime < before:
+                path.unlink()
 
 
 def _renamed(product: Product, folder: Path, normalizer: StainNormalizer) -> Product:

@@ -1,6 +1,7 @@
 """Stains of whole cases: one fit a case, normalised fields that are written once."""
 
 import json
+import shutil
 
 import numpy as np
 import pytest
@@ -10,6 +11,7 @@ from data_prep import prepare, stained
 from mmdet_mitosis.datasets.fields import read_window
 from mmdet_mitosis.stain import MacenkoNormalizer
 from tests.data_prep.archives import contents, write_label
+from tests.data_prep.test_output import FORK, die_before_change
 
 STAINS = np.array([[0.55, 0.22], [0.76, 0.84], [0.34, 0.50]])
 OTHER = np.array([[0.65, 0.10], [0.70, 0.95], [0.29, 0.30]])
@@ -152,3 +154,21 @@ def test_what_is_normalised_is_not_normalised_again(archive, tmp_path):
     words = ["merge", tmp_path / "a", "--out", tmp_path / "b", "--stain", "macenko"]
     with pytest.raises(ValueError, match="normalised already"):
         prepare.main([str(word) for word in words])
+
+
+def test_killed_anywhere_a_second_run_gives_what_one_run_gives(archive, tmp_path):
+    root, _ = archive
+    run(root, tmp_path / "expected", "--stain", "macenko")
+    number, ended, out = 1, False, tmp_path / "out"
+    while not ended:
+        words = ("tupac16", root, "--out", out, "--split", "none", "--workers", 1)
+        process = FORK.Process(
+            target=die_before_change, args=(number, (*words, "--stain", "macenko"))
+        )
+        process.start()
+        process.join()
+        ended, number = process.exitcode == 0, number + 4
+        run(root, out, "--stain", "macenko")
+        assert contents(out) == contents(tmp_path / "expected")
+        shutil.rmtree(out)
+    assert number > 20
