@@ -38,7 +38,7 @@ class CentroidFScore(BaseMetric):
             A number: that. None: the one stored with the checkpoint (``ThresholdHook`` sets it).
         radius_um: Match radius, µm.
         merge_radius_um: Detections of different windows this close are one, µm.
-        method: Matching of the headline; see
+        method: Matching of the headline: ``optimal``, ``greedy``, ``paper`` or ``midog``; see
             :func:`~mmdet_mitosis.evaluation.functional.match_points`.
         outfile: Where to write the field-level detections as COCO results; None: nowhere.
         collect_device: As ``mmengine.evaluator.BaseMetric``.
@@ -145,7 +145,7 @@ class CentroidFScore(BaseMetric):
             "ap": curve.average_precision,
         }
         if not chosen:
-            metrics["oracle_f_score"] = float(max(curve.f_score, default=0.0))
+            metrics["oracle_f_score"] = curve.best_f_score
         scanners = group_by(scores, lambda field: field.scanner)
         if len(scanners) > 1:
             for name, group in scanners.items():

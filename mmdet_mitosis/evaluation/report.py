@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from terminaltables import AsciiTable
 
+from mmdet_mitosis.evaluation.counting import summarize_counts
 from mmdet_mitosis.evaluation.detections import FieldDetections, FieldTruth
-from mmdet_mitosis.evaluation.functional import Counts
+from mmdet_mitosis.evaluation.functional import FROC_RATES, MATCH_METHODS, Counts, Curve
 from mmdet_mitosis.evaluation.scoring import (
     FieldScore,
     f_score_interval,
     group_by,
     score_fields,
     split_curve,
+    split_froc,
     total,
 )
 
@@ -40,8 +42,10 @@ def summarize(
 
     Returns:
         The figures, ready for json: the headline, ``interval``, ``by_method``, ``cases``,
-        ``scanners``, ``ap``, and ``oracle_f_score``, the highest F-score that a threshold tuned on
-        this very split would give, by greedy matching.
+        ``scanners``, ``ap``, ``froc`` (recall at each rate of false positives per mm², and their
+        mean; None without fields), ``counts`` (as :func:`summarize_counts`), and
+        ``oracle_f_score``, the highest F-score that a threshold tuned on this very split would
+        give, by greedy matching.
     """
     scores = score_fields(fields, detections, threshold, radius_um, method)
     low, high, unit = f_score_interval(scores)
@@ -55,19 +59,29 @@ def summarize(
         **_figures(scores),
         "interval": {"low": low, "high": high, "level": 0.95, "resampled": unit},
         "ap": curve.average_precision,
-        "oracle_f_score": float(max(curve.f_score, default=0.0)),
+        "oracle_f_score": curve.best_f_score,
+        "froc": _froc_figures(curve, fields) if fields else None,
         "by_method": {
             name: _ratios(total(score_fields(fields, detections, threshold, radius_um, name)))
-            for name in ("optimal", "greedy", "paper")
+            for name in MATCH_METHODS
         },
         "cases": _groups(scores, "case"),
         "scanners": _groups(scores, "scanner"),
+        "counts": summarize_counts(scores),
     }
 
 
 def _groups(scores: list[FieldScore], key: str) -> dict[str, dict]:
     """Figures of each group of fields."""
     return {k: _figures(v) for k, v in group_by(scores, lambda f: getattr(f, key)).items()}
+
+
+def _froc_figures(curve: Curve, fields: list[FieldTruth]) -> dict:
+    """Recall at each rate of false positives per mm², and their mean."""
+    froc = split_froc(curve, fields)
+    recalls = froc.recall_at(FROC_RATES).tolist()
+    by_rate = {f"{rate:g}": recall for rate, recall in zip(FROC_RATES, recalls, strict=True)}
+    return {"mean_recall": froc.mean_recall, "recall_at_fp_per_mm2": by_rate}
 
 
 def _ratios(counts: Counts) -> dict:

@@ -11,8 +11,12 @@ from mmdet_mitosis.evaluation.detections import FieldDetections, FieldTruth
 from mmdet_mitosis.evaluation.functional import (
     Counts,
     Curve,
-    bootstrap_f_score,
+    Froc,
+    PairedDifference,
+    bootstrap_difference,
+    bootstrap_interval,
     count_matches,
+    free_response,
     match_points,
     threshold_curve,
 )
@@ -102,12 +106,44 @@ def f_score_interval(scores: list[FieldScore]) -> tuple[float, float, str]:
         Lower bound, upper bound, and the unit that was resampled: ``case``, or ``field`` where
         there is one case only.
     """
-    units = {"case": group_by(scores, lambda field: field.case)}
-    if len(units["case"]) < 2:
-        units = {"field": group_by(scores, lambda field: str(field.image_id))}
-    (unit, groups), *_ = units.items()
-    low, high = bootstrap_f_score([total(group) for group in groups.values()])
+    unit, counts = _counts_by_unit(scores)
+    low, high = bootstrap_interval(list(counts.values()))
     return low, high, unit
+
+
+def compare_f_scores(
+    scores: list[FieldScore], other: list[FieldScore]
+) -> tuple[PairedDifference, str]:
+    """Compare the F-scores of two detectors on the same fields, each at its own threshold.
+
+    Args:
+        scores: Fields with one detector's counts.
+        other: The same fields with the other one's counts, in any order.
+
+    Returns:
+        First less second, with its 95 % interval and p by a paired bootstrap, and the unit that
+        was resampled, as :func:`f_score_interval`.
+
+    Raises:
+        ValueError: If the fields are not the same.
+    """
+    ids, other_ids = ({score.field.image_id for score in part} for part in (scores, other))
+    if ids != other_ids or len(scores) != len(other):
+        raise ValueError(
+            f"the detectors were scored on different fields: {len(scores)} and {len(other)} of "
+            f"them, with {len(ids & other_ids)} image ids in common"
+        )
+    (unit, counts), (_, other_counts) = _counts_by_unit(scores), _counts_by_unit(other)
+    difference = bootstrap_difference(list(counts.values()), list(other_counts.values()))
+    return difference, unit
+
+
+def _counts_by_unit(scores: list[FieldScore]) -> tuple[str, dict[str, Counts]]:
+    """Pool the counts of what is resampled: the cases, or of a single case the fields."""
+    unit, groups = "case", group_by(scores, lambda field: field.case)
+    if len(groups) < 2:
+        unit, groups = "field", group_by(scores, lambda field: str(field.image_id))
+    return unit, {name: total(group) for name, group in groups.items()}
 
 
 def split_curve(
@@ -137,3 +173,19 @@ def split_curve(
         hits.append(is_hit)
         n_gt += len(truth.centroids_xy)
     return threshold_curve(np.concatenate(scores), np.concatenate(hits), n_gt)
+
+
+def split_froc(curve: Curve, fields: Iterable[FieldTruth]) -> Froc:
+    """Put the false positives of a split's curve in relation to the area of its fields.
+
+    Args:
+        curve: Of :func:`split_curve`.
+        fields: The same fields.
+
+    Returns:
+        The operating points.
+
+    Raises:
+        ValueError: If there is no field.
+    """
+    return free_response(curve, sum(field.area_mm2 for field in fields))

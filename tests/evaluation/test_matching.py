@@ -1,59 +1,34 @@
 """Pairing points, and counting by the pairs."""
 
-from itertools import combinations, permutations
-
 import numpy as np
 import pytest
 
-from mmdet_mitosis.evaluation.functional import Counts, count_matches, match_points, matching
+from mmdet_mitosis.evaluation.functional import (
+    MATCH_METHODS,
+    Counts,
+    assignment,
+    count_matches,
+    match_points,
+    matching,
+)
+from tests.evaluation.slow import (
+    RADIUS,
+    as_set,
+    brute_force,
+    random_case,
+    slow_greedy,
+    slow_midog,
+    total_distance,
+)
 
-RADIUS = 30.0
-METHODS = ("optimal", "greedy", "paper")
-
-
-def random_case(seed: int, side: float = 90.0) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Points dense enough that most have several partners in reach."""
-    rng = np.random.default_rng(seed)
-    n_gt, n_pred = rng.integers(0, 6, 2)
-    gt, pred = rng.uniform(0, side, (n_gt, 2)), rng.uniform(0, side, (n_pred, 2))
-    return gt, pred, rng.permutation(n_pred) / 10.0
-
-
-def brute_force(gt: np.ndarray, pred: np.ndarray) -> tuple[int, float]:
-    """Try every one-to-one assignment: most pairs, then least distance."""
-    best = (0, 0.0)
-    for size in range(1, min(len(gt), len(pred)) + 1):
-        for gts in combinations(range(len(gt)), size):
-            for preds in permutations(range(len(pred)), size):
-                distances = [np.hypot(*(gt[g] - pred[p])) for g, p in zip(gts, preds, strict=True)]
-                if max(distances) <= RADIUS:
-                    best = min(best, (-size, sum(distances)))
-    return -best[0], best[1]
+ANY_ORDER = ("optimal", "greedy", "paper")
 
 
-def slow_greedy(gt: np.ndarray, pred: np.ndarray, scores: np.ndarray) -> set[tuple[int, int]]:
-    """Loop over predictions, then over all ground truth."""
-    free, pairs = set(range(len(gt))), set()
-    for p in sorted(range(len(pred)), key=lambda i: -scores[i]):
-        reach = [(np.hypot(*(gt[g] - pred[p])), g) for g in free]
-        reach = [(distance, g) for distance, g in reach if distance <= RADIUS]
-        if reach:
-            free.remove(min(reach)[1])
-            pairs.add((min(reach)[1], p))
-    return pairs
-
-
-def total_distance(gt: np.ndarray, pred: np.ndarray, pairs: np.ndarray) -> float:
-    return float(np.hypot(*(gt[pairs[:, 0]] - pred[pairs[:, 1]]).T).sum())
-
-
-def as_set(pairs: np.ndarray) -> set[tuple[int, int]]:
-    return {tuple(pair) for pair in pairs.tolist()}
-
-
-@pytest.mark.parametrize("cells", [matching.DENSE_CELLS, 0], ids=["dense", "sparse"])
-def test_optimal_is_what_trying_every_assignment_gives(cells: int, monkeypatch) -> None:
-    monkeypatch.setattr(matching, "DENSE_CELLS", cells)
+@pytest.mark.parametrize("few_pairs", [matching.FEW_PAIRS, 0], ids=["matrix", "tree"])
+@pytest.mark.parametrize("cells", [assignment.DENSE_CELLS, 0], ids=["dense", "sparse"])
+def test_optimal_is_what_trying_every_assignment_gives(cells, few_pairs, monkeypatch) -> None:
+    monkeypatch.setattr(assignment, "DENSE_CELLS", cells)
+    monkeypatch.setattr(matching, "FEW_PAIRS", few_pairs)
     sizes = []
     for seed in range(120):
         gt, pred, _ = random_case(seed)
@@ -73,10 +48,20 @@ def test_greedy_is_what_a_double_loop_gives() -> None:
         assert as_set(match_points(gt, pred, RADIUS, scores, "paper")) == expected, seed
 
 
-def test_radius_gates_before_the_assignment() -> None:
+def test_midog_is_what_a_double_loop_gives() -> None:
+    for seed in range(300):
+        gt, pred, _ = random_case(seed)
+        expected = slow_midog(gt, pred)
+        assert as_set(match_points(gt, pred, RADIUS, method="midog")) == expected, seed
+
+
+@pytest.mark.parametrize("method", MATCH_METHODS)
+def test_radius_gates_before_the_assignment(method: str) -> None:
     # An assignment over all distances pairs crosswise (100 + 60 < 29 + 160) and then loses both.
     gt, pred = [(0, 0), (100, 0)], [(29, 0), (-60, 0)]
-    assert match_points(gt, pred, RADIUS).tolist() == [[0, 0]]
+    for scores in ([0.9, 0.8], [0.8, 0.9]):
+        assert match_points(gt, pred, RADIUS, scores, method).tolist() == [[0, 0]]
+        assert count_matches(gt, pred, RADIUS, scores, method) == Counts(tp=1, fp=1, fn=1)
 
 
 def test_more_pairs_win_over_less_distance() -> None:
@@ -91,13 +76,13 @@ def test_least_distance_among_as_many_pairs() -> None:
     assert as_set(match_points(gt, pred, RADIUS)) == {(0, 1), (1, 0)}
 
 
-@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("method", MATCH_METHODS)
 def test_radius_is_inclusive(method: str) -> None:
     assert len(match_points([(0, 0)], [(18, 24)], RADIUS, [0.5], method)) == 1  # 30 exactly
     assert len(match_points([(0, 0)], [(18, 24.0001)], RADIUS, [0.5], method)) == 0
 
 
-@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("method", MATCH_METHODS)
 def test_matching_is_one_to_one(method: str) -> None:
     for seed in range(100):
         gt, pred, scores = random_case(seed, side=20.0)  # everything in reach of everything
@@ -107,7 +92,7 @@ def test_matching_is_one_to_one(method: str) -> None:
         assert pairs[:, 0].tolist() == sorted(pairs[:, 0])
 
 
-@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("method", MATCH_METHODS)
 @pytest.mark.parametrize(("n_gt", "n_pred"), [(0, 0), (0, 3), (3, 0)])
 def test_nothing_to_match(method: str, n_gt: int, n_pred: int) -> None:
     gt, pred, scores = np.zeros((n_gt, 2)), np.zeros((n_pred, 2)), np.ones(n_pred)
@@ -118,9 +103,9 @@ def test_nothing_to_match(method: str, n_gt: int, n_pred: int) -> None:
 
 def test_points_in_one_place_match_at_no_distance(monkeypatch) -> None:
     # A sparse array with an entry 0 must not be taken for one without the entry.
-    for method in METHODS:
+    for method in MATCH_METHODS:
         assert match_points([(5, 5)], [(5, 5)], 0.0, [1.0], method).tolist() == [[0, 0]]
-    monkeypatch.setattr(matching, "DENSE_CELLS", 0)
+    monkeypatch.setattr(assignment, "DENSE_CELLS", 0)
     assert match_points([(5, 5)], [(5, 5)], 0.0).tolist() == [[0, 0]]
 
 
@@ -130,7 +115,7 @@ def test_the_surest_takes_the_nearest_that_is_free() -> None:
     assert as_set(match_points(gt, pred, RADIUS, [0.8, 0.9], "greedy")) == {(0, 1), (1, 0)}
 
 
-@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("method", ANY_ORDER)
 def test_order_of_the_input_does_not_matter(method: str) -> None:
     rng = np.random.default_rng(0)
     for seed in range(60):
@@ -142,6 +127,18 @@ def test_order_of_the_input_does_not_matter(method: str) -> None:
             assert count_matches(gt[g], pred[p], RADIUS, scores[p], method) == expected, seed
 
 
+def test_midog_keeps_to_the_order_of_the_ground_truth_alone() -> None:
+    rng = np.random.default_rng(0)
+    changed = 0
+    for seed in range(60):
+        gt, pred, _ = random_case(seed)
+        expected = count_matches(gt, pred, RADIUS, method="midog")
+        p = rng.permutation(len(pred))
+        assert count_matches(gt, pred[p], RADIUS, method="midog") == expected, seed
+        changed += count_matches(gt[::-1], pred, RADIUS, method="midog") != expected
+    assert changed
+
+
 def test_equal_distances_are_decided_by_place_and_not_by_row() -> None:
     # The surest is as far from both; the other reaches the right one only.
     gt, pred, scores = np.array([(-10.0, 0), (10, 0)]), [(0, 0), (35, 0)], [0.9, 0.8]
@@ -150,10 +147,18 @@ def test_equal_distances_are_decided_by_place_and_not_by_row() -> None:
     assert there == back == Counts(tp=2)
 
 
+def test_midog_decides_between_equal_distances_by_place_and_not_by_row() -> None:
+    # The first mitosis is as far from both; the second reaches the right one only.
+    gt, pred = [(0, 0), (35, 0)], np.array([(-10.0, 0), (10, 0)])
+    there = count_matches(gt, pred, RADIUS, method="midog")
+    back = count_matches(gt, pred[::-1], RADIUS, method="midog")
+    assert there == back == Counts(tp=2)
+
+
 @pytest.mark.parametrize(
     ("wrong", "message"),
     [
-        ({"method": "hungarian"}, "'hungarian'; choose one of optimal, greedy, paper"),
+        ({"method": "hungarian"}, "'hungarian'; choose one of optimal, greedy, paper, midog"),
         ({"gt_xy": np.zeros((4, 3))}, r"gt_xy must have shape \(N, 2\), got \(4, 3\)"),
         ({"pred_xy": np.zeros(2)}, r"pred_xy must have shape \(N, 2\), got \(2,\)"),
         ({"pred_xy": [(1, 2), (np.nan, 3)]}, r"pred_xy must be finite, got \[nan, 3.0\] in row 1"),
@@ -177,20 +182,10 @@ def test_tens_of_thousands_of_points_are_matched() -> None:
     gt = np.stack(np.divmod(np.arange(20_000), 200), axis=1) * 100.0
     shuffled = rng.permutation(len(gt))
     pred = (gt + rng.uniform(-15, 15, gt.shape))[shuffled]
-    for method in METHODS:
+    for method in MATCH_METHODS:
         pairs = match_points(gt, pred, RADIUS, rng.random(len(gt)), method)
         assert (shuffled[pairs[:, 1]] == pairs[:, 0]).all()
         assert len(pairs) == 20_000
-
-
-def test_one_large_group_is_matched_without_a_full_matrix() -> None:
-    # A chain: each prediction lies between two mitoses, so that all are one group.
-    gt = np.stack([np.arange(1500) * 40.0, np.zeros(1500)], axis=1)
-    pred = gt - (18.0, 0)
-    assert len(gt) * len(pred) > matching.DENSE_CELLS
-    pairs = match_points(gt, pred, RADIUS)
-    assert (pairs[:, 0] == pairs[:, 1]).all()
-    assert len(pairs) == 1500
 
 
 def test_second_hit_is_false_unless_the_papers_rule_is_asked_for() -> None:
@@ -204,7 +199,7 @@ def test_counts_add_up_and_optimal_finds_no_fewer_than_greedy() -> None:
     more = 0
     for seed in range(300):
         gt, pred, scores = random_case(seed)
-        optimal, greedy, paper = (count_matches(gt, pred, RADIUS, scores, m) for m in METHODS)
+        optimal, greedy, paper = (count_matches(gt, pred, RADIUS, scores, m) for m in ANY_ORDER)
         for counts in (optimal, greedy, paper):
             assert counts.tp + counts.fn == len(gt)
         assert optimal.tp + optimal.fp == greedy.tp + greedy.fp == len(pred)

@@ -63,6 +63,8 @@ def test_methods_stand_side_by_side_and_the_headline_is_the_one_asked_for() -> N
     assert counts(figures["by_method"]["optimal"]) == (3, 3, 2)
     assert counts(figures["by_method"]["greedy"]) == (3, 3, 2)
     assert counts(figures["by_method"]["paper"]) == (3, 2, 2)  # the second hit is nothing
+    assert counts(figures["by_method"]["midog"]) == (3, 3, 2)
+    assert list(figures["by_method"]) == ["optimal", "greedy", "paper", "midog"]
     assert counts(summary(method="paper")) == (3, 2, 2)
     assert counts(summary(method="paper")["cases"]["27"]) == (1, 1, 2)
 
@@ -73,6 +75,18 @@ def test_oracle_is_the_best_over_all_thresholds() -> None:
     figures = summary()
     assert figures["oracle_f_score"] == pytest.approx(6 / 10)
     assert figures["ap"] == pytest.approx(1 / 5 + 1 / 5 + 3 / 5 / 5)
+
+
+def test_froc_and_counts_are_kept() -> None:
+    figures = summary()
+    # On 0.09 mm² one false alarm is 11 per mm²: the two surest are hits.
+    assert figures["froc"]["recall_at_fp_per_mm2"] == dict.fromkeys(
+        ("0.125", "0.25", "0.5", "1", "2", "4", "8"), pytest.approx(2 / 5)
+    )
+    assert figures["froc"]["mean_recall"] == pytest.approx(2 / 5)
+    assert figures["counts"]["cases"]["30"]["n_predicted"] == 3
+    assert figures["counts"]["agreement"]["bias"] == pytest.approx(((3 - 3) + (3 - 2)) / 2)
+    assert summary([], {})["froc"] is None
 
 
 def test_the_interval_says_what_was_resampled() -> None:

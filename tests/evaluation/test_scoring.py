@@ -5,10 +5,12 @@ import pytest
 
 from mmdet_mitosis.evaluation.functional import Counts
 from mmdet_mitosis.evaluation.scoring import (
+    compare_f_scores,
     f_score_interval,
     group_by,
     score_fields,
     split_curve,
+    split_froc,
     total,
 )
 from tests.evaluation.fields import found, truth
@@ -91,3 +93,39 @@ def test_the_curve_of_a_split_is_its_scores_at_each_threshold() -> None:
 def test_the_curve_of_nothing() -> None:
     assert split_curve([], {}).best_threshold() == 0.5
     assert split_curve(FIELDS, {}).n_gt == 3
+
+
+def paired_splits() -> tuple[list, list]:
+    """The same fields of four cases, with all mitoses found, and with those of two cases."""
+    fields = [truth(i, (100, 100), case=f"{(i + 1) // 2:02d}") for i in range(1, 9)]
+    all_found = {field.image_id: found((100, 100, 0.9)) for field in fields}
+    some_found = {i: hits for i, hits in all_found.items() if i > 4}
+    return score_fields(fields, all_found, 0.5), score_fields(fields, some_found, 0.5)
+
+
+def test_two_detectors_are_compared_on_the_same_cases() -> None:
+    first, second = paired_splits()
+    difference, unit = compare_f_scores(first, second)
+    assert unit == "case"
+    assert difference.difference == pytest.approx(1 - 2 / 3)
+    assert difference.low == 0  # a resample of the two cases that both find
+    assert difference.high == 1
+    assert compare_f_scores(first, second[::-1])[0] == difference
+    one_case = [[s for s in part if s.field.case == "01"] for part in (first, second)]
+    assert compare_f_scores(*one_case)[1] == "field"
+
+
+def test_detectors_on_other_fields_are_not_compared() -> None:
+    first, second = paired_splits()
+    with pytest.raises(ValueError, match="8 and 7 of them, with 7 image ids in common"):
+        compare_f_scores(first, second[1:])
+
+
+def test_froc_is_of_the_area_of_all_fields() -> None:
+    # Three fields of 800 x 600 px at 0.25 µm; by score a hit, a false one and a false one
+    curve = split_curve(FIELDS, DETECTIONS)
+    froc = split_froc(curve, FIELDS)
+    assert froc.fp_per_mm2 == pytest.approx(np.array([0, 1, 2]) / (3 * 0.03))
+    assert froc.recall == pytest.approx([1 / 3] * 3)
+    with pytest.raises(ValueError, match="area_mm2 must be positive, got 0"):
+        split_froc(curve, [])

@@ -1,15 +1,10 @@
-"""Ratios, thresholds and intervals."""
+"""What every threshold gives, and the threshold that is chosen."""
 
 import numpy as np
 import pytest
 
-from mmdet_mitosis.evaluation.functional import (
-    Counts,
-    bootstrap_f_score,
-    match_points,
-    threshold_curve,
-)
-from tests.evaluation.test_matching import RADIUS, slow_greedy
+from mmdet_mitosis.evaluation.functional import Counts, match_points, threshold_curve
+from tests.evaluation.slow import RADIUS, slow_greedy
 
 
 def random_split(seed: int, n_fields: int = 4) -> list[tuple[np.ndarray, np.ndarray, np.ndarray]]:
@@ -51,15 +46,6 @@ def slow_average_precision(recall: list[float], precision: list[float]) -> float
         area += (here - before) * max(precision[i:])
         before = here
     return area
-
-
-def test_ratios_of_counts() -> None:
-    counts = Counts(tp=6, fp=2, fn=4)
-    assert (counts.precision, counts.recall) == (0.75, 0.6)
-    assert counts.f_score == pytest.approx(2 * 0.75 * 0.6 / (0.75 + 0.6))
-    assert counts + Counts(1, 2, 3) == Counts(7, 4, 7)
-    assert (Counts().precision, Counts().recall, Counts().f_score) == (0, 0, 0)
-    assert Counts(fn=3).f_score == Counts(fp=3).f_score == 0
 
 
 def test_curve_is_what_matching_anew_at_each_threshold_gives() -> None:
@@ -125,29 +111,3 @@ def test_average_precision_is_the_area_summed_slowly() -> None:
     # precision 1, 1/2, 2/3 at recall 1/2, 1/2, 1
     dip = threshold_curve([0.9, 0.8, 0.7], [True, False, True], 2)
     assert dip.average_precision == pytest.approx(0.5 * 1 + 0.5 * 2 / 3)
-
-
-def test_bootstrap_holds_the_pooled_f_score_and_repeats_itself() -> None:
-    rng = np.random.default_rng(1)
-    units = [Counts(*rng.integers((3, 0, 0), (12, 5, 5)).tolist()) for _ in range(15)]
-    low, high = bootstrap_f_score(units)
-    assert low < sum(units, Counts()).f_score < high
-    assert bootstrap_f_score(units) == (low, high)
-    assert bootstrap_f_score(units, seed=1) != (low, high)
-    assert bootstrap_f_score(units, level=0.5)[0] > low
-    assert bootstrap_f_score(units, level=0.5)[1] < high
-
-
-def test_bootstrap_is_what_a_loop_over_resamples_gives() -> None:
-    units = [Counts(5, 1, 0), Counts(2, 4, 3), Counts(0, 1, 6), Counts(8, 0, 1)]
-    draws = np.random.default_rng(3).integers(0, 4, (200, 4))
-    f_scores = [sum((units[i] for i in draw), Counts()).f_score for draw in draws]
-    expected = np.quantile(f_scores, [0.05, 0.95])
-    found = bootstrap_f_score(units, n_resamples=200, seed=3, level=0.9)
-    assert found == pytest.approx(tuple(expected))
-
-
-def test_bootstrap_of_little() -> None:
-    assert bootstrap_f_score([]) == (0.0, 0.0)
-    assert bootstrap_f_score([Counts(2, 1, 1)]) == pytest.approx((2 / 3, 2 / 3))
-    assert bootstrap_f_score([Counts(), Counts()]) == (0.0, 0.0)
