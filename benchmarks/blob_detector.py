@@ -24,7 +24,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from mmdet_mitosis.cli import run_main
 from mmdet_mitosis.datasets.fields import read_field
-from mmdet_mitosis.evaluation.detections import FieldDetections, FieldTruth, load_fields
+from mmdet_mitosis.evaluation.detections import FieldDetections
 from mmdet_mitosis.evaluation.functional import score_order
 from mmdet_mitosis.evaluation.scoring import (
     MERGE_RADIUS_UM,
@@ -33,6 +33,7 @@ from mmdet_mitosis.evaluation.scoring import (
     split_curve,
     total,
 )
+from mmdet_mitosis.evaluation.truth import FieldTruth, load_fields
 
 CHANNELS = ("hematoxylin", "optical density")
 SCALES_UM = {

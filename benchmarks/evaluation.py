@@ -37,7 +37,7 @@ from benchmarks.plain_loops import (
     loop_optimal,
 )
 from mmdet_mitosis.cli import run_main
-from mmdet_mitosis.evaluation.detections import FieldDetections, FieldTruth
+from mmdet_mitosis.evaluation.detections import FieldDetections
 from mmdet_mitosis.evaluation.functional import FROC_RATES
 from mmdet_mitosis.evaluation.scoring import (
     RADIUS_UM,
@@ -47,6 +47,7 @@ from mmdet_mitosis.evaluation.scoring import (
     split_froc,
     total,
 )
+from mmdet_mitosis.evaluation.truth import FieldTruth
 
 MPP = 0.25
 N_MITOSES, N_DETECTIONS, N_RESAMPLES = 1552, 100_000, 2000

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from mmdet_mitosis.evaluation.detections import FieldDetections, FieldTruth
+from mmdet_mitosis.evaluation.detections import FieldDetections
 from mmdet_mitosis.evaluation.functional import FROC_RATES
+from mmdet_mitosis.evaluation.truth import FieldTruth
 
 Points = list[tuple[float, float]]
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -13,11 +12,7 @@ from typing import Any
 from data_prep.sources.domains import Domain, edition, scanner_name
 from data_prep.sources.resolution import check_mpp
 from data_prep.sources.text import finite, load_json
-
-LOOK_ALIKE = re.compile(
-    r"hard negative|look ?alike|impost[eo]r|\bnon ?mito|\b(not?|no) (a )?mito|mito\w+ like"
-)
-MITOSIS = re.compile(r"mitotic (figure|cell)|mitos[ie]s|^mitotic$")
+from mmdet_mitosis.evaluation.categories import is_mitosis
 
 
 @dataclass(frozen=True)
@@ -57,21 +52,6 @@ class Labels:
     images: list[LabelledImage]
     left_out: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
-
-
-def is_mitosis(category: str) -> bool | None:
-    """Tell from a category's name what its cells are.
-
-    Args:
-        category: As ``mitotic figure``, ``hard negative``, ``not mitotic figure``.
-
-    Returns:
-        True for mitoses, False for look-alikes, None for neither.
-    """
-    words = re.sub(r"[^a-z]+", " ", category.lower()).strip()
-    if LOOK_ALIKE.search(words):
-        return False
-    return True if MITOSIS.search(words) else None
 
 
 def check_categories(path: Path, names: Mapping[int, str]) -> dict[int, bool]:

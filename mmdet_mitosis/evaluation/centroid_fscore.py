@@ -11,8 +11,8 @@ from mmdet.registry import METRICS
 from mmengine.evaluator import BaseMetric
 from mmengine.logging import print_log
 
-from mmdet_mitosis.evaluation.detections import FieldDetections, load_fields, save_detections
-from mmdet_mitosis.evaluation.functional import merge_windows
+from mmdet_mitosis.evaluation.detections import FieldDetections, save_detections
+from mmdet_mitosis.evaluation.functional import MATCH_METHODS
 from mmdet_mitosis.evaluation.scoring import (
     MERGE_RADIUS_UM,
     RADIUS_UM,
@@ -20,10 +20,18 @@ from mmdet_mitosis.evaluation.scoring import (
     score_fields,
     split_curve,
     total,
+    total_look_alikes,
 )
-from mmdet_mitosis.geometry.shapes import pixel_polygons
+from mmdet_mitosis.evaluation.truth import load_truth
+from mmdet_mitosis.evaluation.windows import (
+    WindowDetections,
+    mask_centroids,
+    mask_polygons,
+    merge_field,
+)
 
 CHOOSE = "choose"
+CENTERS = ("box", "mask")
 
 
 @METRICS.register_module()
@@ -33,20 +41,22 @@ class CentroidFScore(BaseMetric):
     Detections of a field's windows are merged first, then matched with the field's centroids.
 
     Args:
-        ann_file: Field-level COCO json that the dataset reads too.
+        ann_file: COCO json that the dataset reads too, of fields or (``--write-tiles``) of tiles.
         threshold: ``'choose'``: that of the highest F-score on this split; for validation only.
             A number: that. None: the one stored with the checkpoint (``ThresholdHook`` sets it).
         radius_um: Match radius, µm.
         merge_radius_um: Detections of different windows this close are one, µm.
         method: Matching of the headline: ``optimal``, ``greedy``, ``paper`` or ``midog``; see
             :func:`~mmdet_mitosis.evaluation.functional.match_points`.
+        center: Point of a detection that is matched: the middle of its ``box``, or the centre of
+            mass of its ``mask``.
         outfile: Where to write the field-level detections as COCO results; None: nowhere.
         collect_device: As ``mmengine.evaluator.BaseMetric``.
         prefix: As ``mmengine.evaluator.BaseMetric``.
 
     Raises:
         FileNotFoundError: If ``ann_file`` is not there.
-        ValueError: If the threshold is neither of the three.
+        ValueError: If the threshold is neither of the three, or another argument is unknown.
     """
 
     default_prefix = "mitosis"
@@ -58,6 +68,7 @@ class CentroidFScore(BaseMetric):
         radius_um: float = RADIUS_UM,
         merge_radius_um: float = MERGE_RADIUS_UM,
         method: str = "optimal",
+        center: str = "box",
         outfile: str | None = None,
         collect_device: str = "cpu",
         prefix: str | None = None,
@@ -65,52 +76,60 @@ class CentroidFScore(BaseMetric):
         super().__init__(collect_device=collect_device, prefix=prefix)
         if isinstance(threshold, str) and threshold != CHOOSE:
             raise ValueError(f"threshold must be a number, None or {CHOOSE!r}, got {threshold!r}")
+        if center not in CENTERS:
+            raise ValueError(f"center must be one of {', '.join(CENTERS)}, got {center!r}")
+        if method not in MATCH_METHODS:
+            raise ValueError(f"method must be one of {', '.join(MATCH_METHODS)}, got {method!r}")
         self.ann_file = ann_file
         self.threshold = threshold
         self.radius_um = radius_um
         self.merge_radius_um = merge_radius_um
         self.method = method
         self.outfile = outfile
-        self.fields = load_fields(ann_file)
+        self.center = center
+        self.truth = load_truth(ann_file)
+        self.fields = self.truth.fields
         self.detections: dict[int, FieldDetections] = {}
 
     def process(self, data_batch: dict, data_samples: Sequence[dict]) -> None:
-        """Take the detections of a batch of windows, in field coordinates.
+        """Take the detections of a batch of images, in field coordinates.
 
         Args:
             data_batch: Not used.
-            data_samples: Predictions with ``img_id``, ``window_xyxy`` and ``pred_instances``.
+            data_samples: Predictions with ``img_id`` and ``pred_instances``. The image is the
+                window that ``window_xyxy`` names; without it, the tile or the whole field that
+                ``ann_file`` has under that id.
         """
         for sample in data_samples:
+            image_id, window = self._place(sample)
             pred = sample["pred_instances"]
             mitoses = pred["labels"].cpu().numpy() == 0
-            x1, y1 = sample["window_xyxy"][:2]
-            bboxes = pred["bboxes"].cpu().numpy()[mitoses] + np.array([x1, y1, x1, y1], float)
+            bboxes = pred["bboxes"].cpu().numpy()[mitoses].astype(float)
             masks = pred["masks"].cpu().numpy()[mitoses] if "masks" in pred else None
-            polygons = (
-                [[] for _ in bboxes]
-                if masks is None
-                else [mask_polygons(mask, (x1, y1)) for mask in masks]
-            )
+            offset = np.array(window[:2], dtype=float)
             self.results.append(
-                {
-                    "image_id": sample["img_id"],
-                    "window_xyxy": sample["window_xyxy"],
-                    "bboxes_xyxy": bboxes,
-                    "scores": pred["scores"].cpu().numpy()[mitoses].astype(float),
-                    "polygons": polygons,
-                }
+                WindowDetections(
+                    image_id=image_id,
+                    window_xyxy=window,
+                    centers_xy=self._centers(bboxes, masks) + offset,
+                    bboxes_xyxy=bboxes + np.tile(offset, 2),
+                    scores=pred["scores"].cpu().numpy()[mitoses].astype(float),
+                    polygons=[[] for _ in bboxes]
+                    if masks is None
+                    else [mask_polygons(mask, window[:2]) for mask in masks],
+                )
             )
 
-    def compute_metrics(self, results: list[dict]) -> dict[str, float]:
+    def compute_metrics(self, results: list[WindowDetections]) -> dict[str, float]:
         """Merge, match and count.
 
         Args:
             results: One record a window.
 
         Returns:
-            ``f_score precision recall tp fp fn threshold ap``, ``f_score`` of each scanner, and
-            with a threshold from elsewhere ``oracle_f_score``: the highest F-score that a
+            ``f_score precision recall tp fp fn threshold ap``; ``fp_look_alikes``, how many of the
+            false positives are look-alikes, where these are labelled; ``f_score`` of each scanner;
+            and with a threshold from elsewhere ``oracle_f_score``: the highest F-score that a
             threshold tuned on this very split would give, by greedy matching.
 
         Raises:
@@ -144,6 +163,9 @@ class CentroidFScore(BaseMetric):
             "threshold": threshold,
             "ap": curve.average_precision,
         }
+        look_alikes = total_look_alikes(scores)
+        if look_alikes is not None:
+            metrics["fp_look_alikes"] = look_alikes
         if not chosen:
             metrics["oracle_f_score"] = curve.best_f_score
         scanners = group_by(scores, lambda field: field.scanner)
@@ -154,17 +176,39 @@ class CentroidFScore(BaseMetric):
         print_log(f"threshold {threshold:.3f} ({origin}), {len(self.fields)} fields", "current")
         return metrics
 
-    def _merge(self, results: list[dict]) -> dict[int, FieldDetections]:
+    def _place(self, sample: dict) -> tuple[int, tuple[int, int, int, int]]:
+        """Tell the field that an image shows, and its window there."""
+        image_id = sample["img_id"]
+        if "window_xyxy" in sample:
+            return image_id, sample["window_xyxy"]
+        if image_id in self.truth.tiles:
+            tile = self.truth.tiles[image_id]
+            return tile.image_id, tile.window_xyxy
+        height, width = sample["ori_shape"][:2]
+        return image_id, (0, 0, width, height)
+
+    def _centers(self, bboxes_xyxy: np.ndarray, masks: np.ndarray | None) -> np.ndarray:
+        """Give the points that are matched, (N, 2), px of the image."""
+        centers = (bboxes_xyxy[:, :2] + bboxes_xyxy[:, 2:]) / 2
+        if self.center == "box":
+            return centers
+        if masks is None:
+            raise ValueError("center='mask' needs a detector with masks: take center='box'")
+        return mask_centroids(masks, centers)
+
+    def _merge(self, results: list[WindowDetections]) -> dict[int, FieldDetections]:
         """Bring the windows of each field together."""
         mpp = {field.image_id: field.mpp for field in self.fields}
-        by_field: dict[int, list[dict]] = defaultdict(list)
+        by_field: dict[int, list[WindowDetections]] = defaultdict(list)
         for record in results:
-            if record["image_id"] not in mpp:
+            if record.image_id in self.truth.unlabelled:
+                continue
+            if record.image_id not in mpp:
                 raise ValueError(
-                    f"a window is of image {record['image_id']!r}, which {self.ann_file} does not "
+                    f"a window is of image {record.image_id!r}, which {self.ann_file} does not "
                     "have: the dataset must read the same file"
                 )
-            by_field[record["image_id"]].append(record)
+            by_field[record.image_id].append(record)
         missing = [field.file_name for field in self.fields if field.image_id not in by_field]
         if missing:
             print_log(
@@ -177,43 +221,3 @@ class CentroidFScore(BaseMetric):
             image_id: merge_field(records, self.merge_radius_um / mpp[image_id])
             for image_id, records in by_field.items()
         }
-
-
-def merge_field(windows: list[dict], radius_px: float) -> FieldDetections:
-    """Merge the detections of one field's windows.
-
-    Args:
-        windows: Records with ``window_xyxy``, ``bboxes_xyxy``, ``scores`` and ``polygons``, all
-            in field px.
-        radius_px: Detections this close are one object, px.
-
-    Returns:
-        The field's detections.
-    """
-    bboxes = np.concatenate([w["bboxes_xyxy"].reshape(-1, 4) for w in windows])
-    scores = np.concatenate([w["scores"] for w in windows])
-    polygons = [parts for w in windows for parts in w["polygons"]]
-    centers = (bboxes[:, :2] + bboxes[:, 2:]) / 2
-    index = np.repeat(np.arange(len(windows)), [len(w["scores"]) for w in windows])
-    frames = np.array([w["window_xyxy"] for w in windows])
-    keep = merge_windows(centers, scores, bboxes, index, frames, radius_px)
-    kept_polygons = [[np.asarray(flat).tolist() for flat in polygons[i]] for i in keep]
-    return FieldDetections(centers[keep], scores[keep], bboxes[keep], kept_polygons)
-
-
-def mask_polygons(mask: np.ndarray, offset_xy: tuple[int, int]) -> list[np.ndarray]:
-    """Outline a mask along the borders of its pixels.
-
-    Args:
-        mask: (H, W) bool.
-        offset_xy: Added to the coordinates, px.
-
-    Returns:
-        COCO polygons of its parts, without holes, the largest first; none of an empty mask. They
-        are arrays, which take a tenth of the memory that lists would until the merge.
-    """
-    pixels_xy = np.argwhere(mask)[:, ::-1]
-    if not len(pixels_xy):
-        return []
-    outlines = pixel_polygons(pixels_xy + np.asarray(offset_xy))
-    return [outline.ravel().astype(np.float32) for outline in outlines]

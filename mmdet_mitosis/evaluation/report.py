@@ -5,7 +5,7 @@ from __future__ import annotations
 from terminaltables import AsciiTable
 
 from mmdet_mitosis.evaluation.counting import summarize_counts
-from mmdet_mitosis.evaluation.detections import FieldDetections, FieldTruth
+from mmdet_mitosis.evaluation.detections import FieldDetections
 from mmdet_mitosis.evaluation.functional import FROC_RATES, MATCH_METHODS, Counts, Curve
 from mmdet_mitosis.evaluation.scoring import (
     FieldScore,
@@ -15,7 +15,9 @@ from mmdet_mitosis.evaluation.scoring import (
     split_curve,
     split_froc,
     total,
+    total_look_alikes,
 )
+from mmdet_mitosis.evaluation.truth import FieldTruth
 
 HEADER = ["", "fields", "mitoses", "TP", "FP", "FN", "precision", "recall", "F-score"]
 
@@ -41,11 +43,12 @@ def summarize(
         method: Matching of the headline.
 
     Returns:
-        The figures, ready for json: the headline, ``interval``, ``by_method``, ``cases``,
-        ``scanners``, ``ap``, ``froc`` (recall at each rate of false positives per mm², and their
-        mean; None without fields), ``counts`` (as :func:`summarize_counts`), and
-        ``oracle_f_score``, the highest F-score that a threshold tuned on this very split would
-        give, by greedy matching.
+        The figures, ready for json: the headline (``n_look_alikes`` of it: how many of the false
+        positives are look-alikes, None where these are not labelled), ``interval``,
+        ``by_method``, ``cases``, ``scanners``, ``ap``, ``froc`` (recall at each rate of false
+        positives per mm², and their mean; None without fields), ``counts`` (as
+        :func:`summarize_counts`), and ``oracle_f_score``, the highest F-score that a threshold
+        tuned on this very split would give, by greedy matching.
     """
     scores = score_fields(fields, detections, threshold, radius_um, method)
     low, high, unit = f_score_interval(scores)
@@ -99,7 +102,12 @@ def _ratios(counts: Counts) -> dict:
 def _figures(scores: list[FieldScore]) -> dict:
     """Figures of some fields."""
     n_mitoses = sum(len(score.field.centroids_xy) for score in scores)
-    return {"n_fields": len(scores), "n_mitoses": n_mitoses, **_ratios(total(scores))}
+    return {
+        "n_fields": len(scores),
+        "n_mitoses": n_mitoses,
+        **_ratios(total(scores)),
+        "n_look_alikes": total_look_alikes(scores),
+    }
 
 
 def format_summary(summary: dict) -> str:
@@ -130,6 +138,11 @@ def format_summary(summary: dict) -> str:
         f"paper's rule (a second hit counts as nothing): F {paper['f_score']:.3f}, "
         f"precision {paper['precision']:.3f}, recall {paper['recall']:.3f}",
     ]
+    if summary["n_look_alikes"] is not None:
+        lines.append(
+            f"{summary['n_look_alikes']} of the {summary['fp']} false positives are labelled "
+            "look-alikes"
+        )
     greedy = summary["by_method"]["greedy"]
     if greedy["tp"] != summary["tp"]:
         lines.append(f"greedy matching: F {greedy['f_score']:.3f}")

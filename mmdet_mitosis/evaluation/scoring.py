@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from mmdet_mitosis.evaluation.detections import FieldDetections, FieldTruth
+from mmdet_mitosis.evaluation.detections import FieldDetections
 from mmdet_mitosis.evaluation.functional import (
     Counts,
     Curve,
@@ -15,11 +15,13 @@ from mmdet_mitosis.evaluation.functional import (
     PairedDifference,
     bootstrap_difference,
     bootstrap_interval,
-    count_matches,
+    count_look_alikes,
     free_response,
+    judge_points,
     match_points,
     threshold_curve,
 )
+from mmdet_mitosis.evaluation.truth import FieldTruth
 
 RADIUS_UM = 7.5
 """Match radius: 30 px at 0.25 µm/px (Sohail et al., arXiv 2003.08803)."""
@@ -30,10 +32,14 @@ MERGE_RADIUS_UM = 6.25
 
 @dataclass(frozen=True)
 class FieldScore:
-    """A field and its counts."""
+    """A field, its counts, and how many of its false positives are look-alikes.
+
+    The last is None where look-alikes are not labelled.
+    """
 
     field: FieldTruth
     counts: Counts
+    n_look_alikes: int | None = None
 
 
 def score_fields(
@@ -59,10 +65,14 @@ def score_fields(
     for truth in fields:
         found = detections.get(truth.image_id, FieldDetections()).above(threshold)
         radius_px = radius_um / truth.mpp
-        counts = count_matches(
+        outcome = judge_points(
             truth.centroids_xy, found.centers_xy, radius_px, found.scores, method
         )
-        scores.append(FieldScore(truth, counts))
+        look_alikes = None
+        if truth.look_alikes_xy is not None:
+            alarms_xy = found.centers_xy[outcome.false_alarms]
+            look_alikes = count_look_alikes(truth.look_alikes_xy, alarms_xy, radius_px)
+        scores.append(FieldScore(truth, outcome.counts, look_alikes))
     return scores
 
 
@@ -76,6 +86,19 @@ def total(scores: Iterable[FieldScore]) -> Counts:
         Their sum.
     """
     return sum((score.counts for score in scores), Counts())
+
+
+def total_look_alikes(scores: Iterable[FieldScore]) -> int | None:
+    """Count the false positives that are labelled look-alikes.
+
+    Args:
+        scores: Fields with their counts.
+
+    Returns:
+        Their number in the fields that have look-alikes labelled; None if none has.
+    """
+    counted = [s.n_look_alikes for s in scores if s.n_look_alikes is not None]
+    return sum(counted) if counted else None
 
 
 def group_by(

@@ -5,8 +5,9 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
-from mmdet_mitosis.evaluation.detections import FieldDetections, FieldTruth
+from mmdet_mitosis.evaluation.detections import FieldDetections
 from mmdet_mitosis.evaluation.functional import match_points
+from mmdet_mitosis.evaluation.truth import FieldTruth
 
 HIT = (0, 170, 60)
 FALSE_ALARM = (220, 30, 30)

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from data_prep.sources import midog
-from data_prep.sources.midog_labels import is_mitosis
+from mmdet_mitosis.evaluation.categories import is_mitosis
 from tests.data_prep.archives import (
     REAL_DATA,
     by_name,

@@ -5,7 +5,8 @@ from pathlib import Path
 
 import numpy as np
 
-from mmdet_mitosis.evaluation.detections import FieldDetections, FieldTruth
+from mmdet_mitosis.evaluation.detections import FieldDetections
+from mmdet_mitosis.evaluation.truth import FieldTruth
 
 
 def annotation(number: int, image_id: int, centroid: tuple, category_id: int = 1) -> dict:

@@ -14,7 +14,7 @@ from mmengine.evaluator import Evaluator
 from mmengine.structures import InstanceData
 
 from mmdet_mitosis.evaluation import CentroidFScore, centroid_fscore
-from mmdet_mitosis.evaluation.centroid_fscore import mask_polygons
+from mmdet_mitosis.evaluation.windows import mask_polygons
 from mmdet_mitosis.geometry.windows import field_windows
 from tests.evaluation.fields import coco, write
 
@@ -130,8 +130,10 @@ def test_wrong_arguments_are_named(tmp_path) -> None:
         CentroidFScore(str(tmp_path / "gone.json"))
     with pytest.raises(ValueError, match=r"image 5, which .*val\.json does not have"):
         evaluate(build(tmp_path, threshold=0.5), sample(LEFT, image_id=5))
-    with pytest.raises(ValueError, match="'nearest'; choose one of"):
-        evaluate(build(tmp_path, threshold=0.5, method="nearest"), sample(LEFT))
+    with pytest.raises(ValueError, match=r"method must be one of .*, got 'nearest'"):
+        build(tmp_path, method="nearest")
+    with pytest.raises(ValueError, match="center must be one of box, mask, got 'corner'"):
+        build(tmp_path, center="corner")
 
 
 def test_other_classes_are_not_counted(tmp_path) -> None:

@@ -1,88 +1,12 @@
-"""Reading fields, and writing what was found in them."""
+"""What was found in fields: letting in what scores enough, and writing it."""
 
 import json
 
 import numpy as np
 import pytest
 
-from mmdet_mitosis.evaluation.detections import FieldDetections, load_fields, save_detections
-from tests.evaluation.fields import annotation, coco, found, write
-
-
-def test_fields_with_and_without_mitoses_are_read(tmp_path) -> None:
-    value = coco({1: [(100.5, 200), (300, 40)], 2: [], 7: [(5, 6)]})
-    fields = load_fields(write(tmp_path / "val.json", value))
-    assert [field.image_id for field in fields] == [1, 2, 7]  # the empty one is not left out
-    first, empty, last = fields
-    assert first.centroids_xy.tolist() == [[100.5, 200], [300, 40]]  # the centroid, not a corner
-    assert first.polygons[1] == value["annotations"][1]["segmentation"]
-    assert empty.centroids_xy.shape == (0, 2)
-    assert (first.case, last.case, last.scanner) == ("01", "04", "Leica SCN400")
-    assert (first.width, first.height, first.mpp) == (800, 600, 0.25)
-    assert first.area_mm2 == pytest.approx(0.2 * 0.15)
-
-
-def test_look_alikes_are_no_mitoses(tmp_path) -> None:
-    value = coco({1: [(100, 200)]})
-    value["annotations"].append(annotation(2, 1, (300, 300), category_id=2))
-    (field,) = load_fields(write(tmp_path / "val.json", value))
-    assert field.centroids_xy.tolist() == [[100, 200]]
-
-
-def test_the_category_goes_by_its_name_and_not_by_its_number(tmp_path) -> None:
-    value = coco({1: [(100, 200), (300, 300)]})
-    value["categories"] = [{"id": 1, "name": "look-alike"}, {"id": 4, "name": "mitosis"}]
-    value["annotations"][1]["category_id"] = 4
-    (field,) = load_fields(write(tmp_path / "val.json", value))
-    assert field.centroids_xy.tolist() == [[300, 300]]
-
-
-def test_missing_file_says_what_makes_it(tmp_path) -> None:
-    with pytest.raises(FileNotFoundError, match=r"val\.json \(data_prep/prepare\.py makes it\)"):
-        load_fields(tmp_path / "val.json")
-    with pytest.raises(FileNotFoundError):
-        load_fields(tmp_path)  # a folder
-
-
-def changed(**keys) -> dict:
-    """A json with one mitosis, whose annotation is changed."""
-    value = coco({1: [(100, 200)]})
-    value["annotations"][0] |= keys
-    return value
-
-
-def lacking(part: str, key: str) -> dict:
-    value = coco({1: [(100, 200)]})
-    del value[part][0][key]
-    return value
-
-
-@pytest.mark.parametrize(
-    ("value", "message"),
-    [
-        ("{not json", "Expecting property name"),
-        ("", "Expecting value"),
-        ([1, 2], "list indices"),
-        ({"images": [], "annotations": []}, "lacks 'categories'"),
-        ({"images": [], "annotations": [], "categories": []}, "no category is named 'mitosis'"),
-        (lacking("images", "mpp"), "lacks 'mpp'"),
-        (lacking("images", "case"), "lacks 'case'"),
-        (lacking("annotations", "centroid"), "lacks 'centroid'"),
-        (coco({1: []}, mpp=float("nan")), "mpp must be positive, got nan for source/01.tif"),
-        (coco({1: []}, mpp=0), "mpp must be positive, got 0.0"),
-        (coco({1: []}, mpp=None), "NoneType"),
-        (coco({1: []}, mpp="fine"), "fine"),
-        (changed(centroid=[float("nan"), 3.0]), r"got \[nan, 3.0\] in annotation 1"),
-        (changed(centroid=[1.0, 2.0, 3.0, 4.0]), r"\[1.0, 2.0, 3.0, 4.0\] in annotation 1"),
-        (changed(image_id=9), "annotation 1 is of no image: 9"),
-        (coco({1: []}) | {"images": coco({1: []})["images"] * 2}, "the same id"),
-    ],
-)
-def test_wrong_files_are_named_with_what_is_wrong(tmp_path, value: object, message: str) -> None:
-    path = write(tmp_path / "val.json", value)
-    with pytest.raises(ValueError, match=message) as error:
-        load_fields(path)
-    assert str(error.value).startswith(f"{path} is no field-level COCO json: ")
+from mmdet_mitosis.evaluation.detections import FieldDetections, save_detections
+from tests.evaluation.fields import found
 
 
 def test_a_threshold_lets_in_what_reaches_it() -> None:

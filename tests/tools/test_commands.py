@@ -11,8 +11,8 @@ import torch
 
 from mmdet_mitosis.engine.checkpoints import find_checkpoint, read_checkpoint
 from mmdet_mitosis.engine.threshold_hook import KEY
-from mmdet_mitosis.evaluation.detections import load_fields
 from mmdet_mitosis.evaluation.functional import count_matches
+from mmdet_mitosis.evaluation.truth import load_fields
 from tests.tools.commands import CONFIG, ROOT, options, run, succeed
 
 
