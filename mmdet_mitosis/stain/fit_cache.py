@@ -25,6 +25,8 @@ from mmdet_mitosis.stain.base import StainNormalizer
 from mmdet_mitosis.stain.fits import Fit
 
 FOLDER = ".stain"
+EDITION = 1
+"""Goes up whenever an estimator's figures change, so that fits of before are not mixed with new."""
 FIELD = "field"
 """Scope of a fit that was estimated on one field alone."""
 
@@ -51,13 +53,13 @@ def folder_name(normalizer: StainNormalizer) -> str:
         normalizer: The normaliser; its target has no part in the name, nor in the fits.
 
     Returns:
-        Its method and eight hexadecimal digits of its arguments.
+        Its method and eight hexadecimal digits of its arguments and of ``EDITION``.
     """
     arguments = {
         name: float(value) if isinstance(value, Real) else value
         for name, value in normalizer.arguments().items()
     }
-    text = json.dumps(arguments, sort_keys=True)
+    text = json.dumps([EDITION, arguments], sort_keys=True)
     return f"{normalizer.method}-{hashlib.sha256(text.encode()).hexdigest()[:8]}"
 
 
@@ -166,10 +168,7 @@ def _read(place: Path, normalizer: StainNormalizer) -> CachedFit:
     kept, scope = data["fit"], data["scope"]
     if not isinstance(scope, str):
         raise ValueError(f"expected a name as its scope, got {scope!r}")
-    try:
-        fit = None if kept is None else normalizer.fit_type.from_dict(kept)
-    except OverflowError as error:
-        raise ValueError(str(error)) from error
+    fit = None if kept is None else normalizer.fit_type.from_dict(kept)
     return CachedFit(fit, scope, data["image"])
 
 

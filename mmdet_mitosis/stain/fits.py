@@ -8,6 +8,13 @@ from typing import Any, Protocol, Self
 
 import numpy as np
 
+MAX_DENSITY = 10
+"""Beyond any optical density of a stain; columns of unit length have at most 1."""
+MAX_CONCENTRATION = 1000
+"""Beyond any concentration: 8 bits show densities of up to 5.6."""
+MAX_LAB = 200
+"""Beyond any colour: sRGB has L of up to 100, and a and b within ±128."""
+
 
 class Fit(Protocol):
     """An estimate: ``StainFit`` or ``ColorFit``. ``n_tissue`` is how many pixels were tissue."""
@@ -33,8 +40,8 @@ class StainFit:
         n_tissue: Stained pixels that the image shows.
 
     Raises:
-        ValueError: If a shape is wrong, a value is not finite, the stains are parallel, or a
-            maximum is not positive.
+        ValueError: If a shape is wrong, a value is not finite or absurd, the stains are
+            parallel, or a maximum is not positive.
     """
 
     stain_matrix: np.ndarray
@@ -50,8 +57,15 @@ class StainFit:
             )
         if not np.isfinite(matrix).all() or np.linalg.matrix_rank(matrix, tol=1e-3) < 2:
             raise ValueError(f"a stain fit needs two different stains, got {matrix.tolist()}")
-        if not (np.isfinite(maxima).all() and (maxima > 0).all()):
-            raise ValueError(f"a stain fit needs positive maxima, got {maxima.tolist()}")
+        if np.abs(matrix).max() > MAX_DENSITY:
+            raise ValueError(
+                f"a stain fit has optical densities of up to {MAX_DENSITY}, got {matrix.tolist()}"
+            )
+        if not ((maxima > 0) & (maxima <= MAX_CONCENTRATION)).all():
+            raise ValueError(
+                f"a stain fit needs positive maxima of up to {MAX_CONCENTRATION}, got "
+                f"{maxima.tolist()}"
+            )
         object.__setattr__(self, "stain_matrix", matrix)
         object.__setattr__(self, "max_concentrations", maxima)
 
@@ -93,7 +107,8 @@ class ColorFit:
         n_tissue: Pixels of tissue that the image shows.
 
     Raises:
-        ValueError: If a shape is wrong, a value is not finite, or a deviation is not positive.
+        ValueError: If a shape is wrong, a value is not finite or absurd, or a deviation is
+            not positive.
     """
 
     mean_lab: np.ndarray
@@ -106,10 +121,12 @@ class ColorFit:
             raise ValueError(
                 f"a color fit has shapes (3,) and (3,), got {mean.shape} and {std.shape}"
             )
-        if not np.isfinite(mean).all():
-            raise ValueError(f"a color fit needs finite means, got {mean.tolist()}")
-        if not (np.isfinite(std).all() and (std > 0).all()):
-            raise ValueError(f"a color fit needs positive deviations, got {std.tolist()}")
+        if not (np.abs(mean) <= MAX_LAB).all():
+            raise ValueError(f"a color fit needs means within ±{MAX_LAB}, got {mean.tolist()}")
+        if not ((std > 0) & (std <= MAX_LAB)).all():
+            raise ValueError(
+                f"a color fit needs positive deviations of up to {MAX_LAB}, got {std.tolist()}"
+            )
         object.__setattr__(self, "mean_lab", mean)
         object.__setattr__(self, "std_lab", std)
 
@@ -148,5 +165,5 @@ def _from_dict(kind: type, data: Mapping[str, Any], name: str, needed: tuple[str
         raise ValueError(f"{name} has the entries {', '.join(needed)}; got {got}")
     try:
         return kind(*(data[key] for key in needed), n_tissue=int(data.get("n_tissue", 0)))
-    except TypeError as error:
+    except (TypeError, OverflowError) as error:
         raise ValueError(f"{name} holds numbers, got {dict(data)}") from error

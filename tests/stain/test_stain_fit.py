@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from mmdet_mitosis.stain import StainFit
+from mmdet_mitosis.stain.fits import ColorFit
 
 GOOD = {"stain_matrix": [[0.7, 0.25], [0.62, 0.9], [0.35, 0.25]], "max_concentrations": [1.0, 1.0]}
 
@@ -18,6 +19,10 @@ GOOD = {"stain_matrix": [[0.7, 0.25], [0.62, 0.9], [0.35, 0.25]], "max_concentra
         ({"max_concentrations": [1.0, np.inf]}, "positive"),
         ({"max_concentrations": None}, "fit"),
         ({"stain_matrix": [["a", 1], [1, 0], [0, 1]]}, "float"),
+        ({"stain_matrix": [[1e9, 1], [1, 0], [0, 1]]}, "densities of up to 10"),
+        ({"max_concentrations": [1.0, 1e30]}, "up to 1000"),
+        ({"n_tissue": float("inf")}, "holds numbers"),
+        ({"n_tissue": float("nan")}, "NaN"),
     ],
 )
 def test_bad_fits_are_refused(change, message):
@@ -30,3 +35,21 @@ def test_bad_fits_are_refused(change, message):
 def test_what_is_no_fit_is_refused(data):
     with pytest.raises(ValueError, match="max_concentrations"):
         StainFit.from_dict(data)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"mean_lab": [60, 10]}, r"\(3,\)"),
+        ({"mean_lab": [60, 1e300, 0]}, "within ±200"),
+        ({"mean_lab": [60, np.nan, 0]}, "within ±200"),
+        ({"std_lab": [10, 0, 5]}, "positive"),
+        ({"std_lab": [10, np.inf, 5]}, "up to 200"),
+        ({"n_tissue": float("inf")}, "holds numbers"),
+    ],
+)
+def test_colours_that_none_can_have_are_refused(change, message):
+    good = {"mean_lab": [60, 20, -10], "std_lab": [12, 6, 5]}
+    assert ColorFit.from_dict(good).n_tissue == 0
+    with pytest.raises(ValueError, match=message):
+        ColorFit.from_dict({**good, **change})
