@@ -22,6 +22,7 @@ custom_hooks = [
     dict(type="ThresholdHook"),
     dict(type="CheckpointMatchHook"),
     dict(type="StainReportHook"),
+    dict(type="TimingHook"),
     dict(
         type="EarlyStoppingHook",
         monitor=metric,

@@ -4,5 +4,12 @@ from mmdet_mitosis.engine.checkpoints import CheckpointMatchHook
 from mmdet_mitosis.engine.stain_report_hook import StainReportHook
 from mmdet_mitosis.engine.storage import AtomicLocalBackend
 from mmdet_mitosis.engine.threshold_hook import ThresholdHook
+from mmdet_mitosis.engine.timing_hook import TimingHook
 
-__all__ = ["AtomicLocalBackend", "CheckpointMatchHook", "StainReportHook", "ThresholdHook"]
+__all__ = [
+    "AtomicLocalBackend",
+    "CheckpointMatchHook",
+    "StainReportHook",
+    "ThresholdHook",
+    "TimingHook",
+]

@@ -9,7 +9,30 @@ from mmengine.runner import BaseLoop, Runner
 from mmdet_mitosis.evaluation.centroid_fscore import CHOOSE, CentroidFScore
 
 KEY = "mitosis_threshold"
-"""Where a checkpoint keeps it: ``{'threshold', 'f_score', 'chosen_on', 'radius_um'}``."""
+"""Where a checkpoint keeps it: what :func:`threshold_record` gives."""
+
+
+def threshold_record(metric: CentroidFScore, metrics: dict) -> dict:
+    """Note the threshold that a validation chose.
+
+    Args:
+        metric: The metric that chose it.
+        metrics: What the validation gave, by name with prefix.
+
+    Returns:
+        ``threshold``, ``f_score``, ``chosen_on`` (its json), ``radius_um``; where it was chosen for
+        a recall also ``min_recall``, the one asked for, and ``recall``, the one reached.
+    """
+    record = {
+        "threshold": float(metrics[f"{metric.prefix}/threshold"]),
+        "f_score": float(metrics[f"{metric.prefix}/f_score"]),
+        "chosen_on": str(metric.ann_file),
+        "radius_um": float(metric.radius_um),
+    }
+    if metric.min_recall is not None:
+        record["min_recall"] = float(metric.min_recall)
+        record["recall"] = float(metrics[f"{metric.prefix}/recall"])
+    return record
 
 
 @HOOKS.register_module()
@@ -36,12 +59,7 @@ class ThresholdHook(Hook):
         for metric in _centroid_metrics(runner.val_loop.evaluator):
             name = f"{metric.prefix}/threshold"
             if metric.threshold == CHOOSE and metrics and name in metrics:
-                self._record = {
-                    "threshold": float(metrics[name]),
-                    "f_score": float(metrics[f"{metric.prefix}/f_score"]),
-                    "chosen_on": str(metric.ann_file),
-                    "radius_um": float(metric.radius_um),
-                }
+                self._record = threshold_record(metric, metrics)
 
     def before_save_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
         """Add the threshold if the weights are those that were just validated."""
