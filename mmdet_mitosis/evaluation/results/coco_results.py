@@ -1,0 +1,109 @@
+"""COCO results: a list of detections in one json."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from mmdet_mitosis.evaluation.results.json_file import finite, finite_list, shown
+from mmdet_mitosis.evaluation.results.reading import Reading
+from mmdet_mitosis.evaluation.results.target import Target
+
+FORM = "COCO results"
+
+
+def read_coco_results(path: Path, records: list, target: Target) -> Reading:
+    """Read a list of detections.
+
+    Each has ``image_id``, ``category_id``, ``score`` and ``bbox`` (x, y, width, height) or
+    ``point`` (x, y), px of the image; the point wins, and moves the box.
+
+    Args:
+        path: The file, for messages.
+        records: Its content.
+        target: The ground truth.
+
+    Returns:
+        The detections of mitoses, by image id of the json of the ground truth.
+
+    Raises:
+        ValueError: If a record lacks something, holds what it cannot, or is of an image that the
+            ground truth does not have, or if none is of a mitosis; names the record, from 1.
+    """
+    reading, others = Reading(FORM), set()
+    for number, record in enumerate(records, start=1):
+        where = f"{path}, record {number}"
+        if not isinstance(record, dict):
+            raise ValueError(f"{where} is {shown(record)}; expected an object")
+        image_id = _image_id(record, where, target)
+        category = _value(record, "category_id", where)
+        if not isinstance(category, int) or isinstance(category, bool):
+            raise ValueError(f"{where}: category_id is {shown(category)}; expected a whole number")
+        if category not in target.mitosis_ids:
+            others.add(category)
+            reading.left_out["detections of other categories"] += 1
+        elif target.images[image_id] is None:
+            reading.left_out["detections in images that nobody has labelled"] += 1
+        else:
+            center_xy, size = _place(record, where)
+            reading.add(image_id, center_xy, _score(record, where), size)
+    if others and reading.left_out["detections of other categories"] == len(records):
+        raise ValueError(
+            f"{path} has no detection of a mitosis: its categories are {_listed(others)}, that of "
+            f"mitoses in {target.path} is {_listed(target.mitosis_ids)}"
+        )
+    return reading
+
+
+def _value(record: dict, key: str, where: str) -> Any:
+    """Take a value that must be there."""
+    if key not in record:
+        raise ValueError(f"{where} lacks {key!r}")
+    return record[key]
+
+
+def _image_id(record: dict, where: str, target: Target) -> int:
+    """Take the id of an image that the ground truth has."""
+    image_id = _value(record, "image_id", where)
+    if not isinstance(image_id, int | str) or isinstance(image_id, bool):
+        raise ValueError(f"{where}: image_id is {shown(image_id)}; expected an id of an image")
+    if image_id not in target.images:
+        raise ValueError(f"{where} is of image {image_id!r}, which {target.path} does not have")
+    return image_id
+
+
+def _score(record: dict, where: str) -> float:
+    """Take the score."""
+    score = finite(_value(record, "score", where))
+    if score is None:
+        raise ValueError(f"{where}: score is {shown(record['score'])}; expected a finite number")
+    return score
+
+
+def _place(record: dict, where: str) -> tuple[tuple[float, float], tuple[float, float]]:
+    """Take the centre, and the size of the box, px."""
+    center = size = None
+    if "bbox" in record:
+        box = finite_list(record["bbox"], 4)
+        if box is None or min(box[2:]) < 0:
+            raise ValueError(
+                f"{where}: bbox is {shown(record['bbox'])}; expected x, y, width and height, "
+                "finite, the latter two not below 0"
+            )
+        x, y, width, height = box
+        center, size = (x + width / 2, y + height / 2), (width, height)
+    if "point" in record:
+        point = finite_list(record["point"], 2)
+        if point is None:
+            raise ValueError(
+                f"{where}: point is {shown(record['point'])}; expected x and y, finite"
+            )
+        center = (point[0], point[1])
+    if center is None:
+        raise ValueError(f"{where} lacks 'bbox' or 'point'")
+    return center, size or (0.0, 0.0)
+
+
+def _listed(ids: set[int] | frozenset[int]) -> str:
+    """List ids."""
+    return ", ".join(map(str, sorted(ids)))

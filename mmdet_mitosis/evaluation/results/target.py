@@ -1,0 +1,160 @@
+"""The ground truth as files of results refer to it: by image id, category id and file name."""
+
+from __future__ import annotations
+
+import unicodedata
+from dataclasses import dataclass, replace
+from functools import cached_property
+from pathlib import Path, PurePosixPath
+
+from mmdet_mitosis.evaluation.categories import is_mitosis
+from mmdet_mitosis.evaluation.results.json_file import load_json
+from mmdet_mitosis.evaluation.truth import FieldTruth, Truth, load_truth
+
+SAVED_CATEGORY = 1
+"""What ``save_detections`` writes as ``category_id``."""
+
+
+@dataclass(frozen=True)
+class Target:
+    """The ground truth of a split.
+
+    Attributes:
+        path: Its COCO json.
+        truth: What it holds.
+        mitosis_ids: Ids of the categories of mitoses.
+        unlabelled_names: File names of fields that nobody has labelled.
+    """
+
+    path: Path
+    truth: Truth
+    mitosis_ids: frozenset[int]
+    unlabelled_names: frozenset[str] = frozenset()
+
+    def as_saved(self) -> Target:
+        """Give the ground truth as the files of ``save_detections`` refer to it.
+
+        Returns:
+            The same fields, by their own ids also where the json is of tiles, and mitoses as
+            category 1.
+        """
+        truth = replace(self.truth, tiles={})
+        return replace(self, truth=truth, mitosis_ids=frozenset({SAVED_CATEGORY}))
+
+    @property
+    def fields(self) -> list[FieldTruth]:
+        """The labelled fields."""
+        return self.truth.fields
+
+    @cached_property
+    def by_id(self) -> dict[int, FieldTruth]:
+        """The labelled fields by their image id."""
+        return {field.image_id: field for field in self.fields}
+
+    @cached_property
+    def images(self) -> dict[int, FieldTruth | None]:
+        """The field of each image id of the json; None where nobody has labelled it."""
+        if self.truth.tiles:
+            return {i: self.by_id.get(tile.image_id) for i, tile in self.truth.tiles.items()}
+        return {**dict.fromkeys(self.truth.unlabelled), **self.by_id}
+
+    @cached_property
+    def _by_name(self) -> dict[str, list[FieldTruth | str]]:
+        """Fields by the endings of their paths; of unlabelled ones the names."""
+        found: dict[str, list[FieldTruth | str]] = {}
+        named = [(field.file_name, field) for field in self.fields]
+        for name, one in [*named, *((name, name) for name in self.unlabelled_names)]:
+            for form in _forms(name):
+                for ending in _endings(form):
+                    found.setdefault(ending, []).append(one)
+        return found
+
+    @cached_property
+    def _whole_names(self) -> frozenset[str]:
+        """Whole paths of all fields, with and without the suffix."""
+        names = [*(field.file_name for field in self.fields), *self.unlabelled_names]
+        return frozenset(form for name in names for form in _forms(name))
+
+    def field_named(self, name: str, where: str) -> FieldTruth | None:
+        """Find a field by a file name, with or without suffix and leading folders.
+
+        Args:
+            name: As ``007.tiff``, ``007``, ``27/01``.
+            where: What names it, for the message.
+
+        Returns:
+            The field; None for one that nobody has labelled.
+
+        Raises:
+            ValueError: If there is no such field, or several.
+        """
+        wanted = _clean(name)
+        found = self._by_name.get(wanted)
+        if found is None:
+            whole = [ending for ending in _endings(wanted) if ending in self._whole_names]
+            found = self._by_name[whole[0]] if whole else []
+        if not found:
+            example = self.fields[0].file_name if self.fields else "none"
+            raise ValueError(
+                f"{where}: {self.path} has no image named {name!r}; its images are named as "
+                f"{example!r}"
+            )
+        exact = [one for one in found if wanted in _forms(_file_name(one))]
+        found = exact or found
+        if len(found) > 1:
+            names = " or ".join(map(_file_name, found[:2]))
+            raise ValueError(f"{where}: {name!r} may be {names} of {self.path}")
+        return None if isinstance(found[0], str) else found[0]
+
+
+def load_target(ann_file: str | Path, mpp: float | None = None) -> Target:
+    """Read the ground truth of a split.
+
+    Args:
+        ann_file: As :func:`~mmdet_mitosis.evaluation.truth.load_truth`.
+        mpp: Size of a pixel of the images that say none, µm.
+
+    Returns:
+        The ground truth.
+
+    Raises:
+        FileNotFoundError: If there is no such file.
+        ValueError: If it is no COCO json of fields, or has no labelled field.
+    """
+    path = Path(ann_file)
+    truth = load_truth(path, mpp)
+    if not truth.fields:
+        raise ValueError(f"{path} has no labelled image: there is nothing to score")
+    coco = load_json(path, "a COCO json of fields")
+    return Target(
+        path,
+        truth,
+        frozenset(c["id"] for c in coco["categories"] if is_mitosis(str(c["name"]))),
+        frozenset(
+            image.get("field", image["file_name"])
+            for image in coco["images"]
+            if not image.get("labelled", True)
+        ),
+    )
+
+
+def _file_name(one: FieldTruth | str) -> str:
+    """Give the file name of a field."""
+    return one if isinstance(one, str) else one.file_name
+
+
+def _clean(name: str) -> str:
+    """Write a path in one way: forward slashes, and the form of accents that is no matter."""
+    return unicodedata.normalize("NFC", PurePosixPath(name.replace("\\", "/")).as_posix())
+
+
+def _forms(name: str) -> set[str]:
+    """Give a path with and without its suffix."""
+    path = PurePosixPath(_clean(name))
+    return {path.as_posix(), path.with_suffix("").as_posix()}
+
+
+def _endings(path: str) -> list[str]:
+    """Give a path, then itself without its first folders, one by one."""
+    parts = PurePosixPath(path).parts
+    return ["/".join(parts[i:]) for i in range(len(parts))]
