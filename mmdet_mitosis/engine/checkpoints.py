@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pickle
 import re
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -114,21 +115,43 @@ class CheckpointMatchHook(Hook):
         Raises:
             ValueError: If the checkpoint is of another model.
         """
-        given = checkpoint.get("state_dict", checkpoint)
-        given = {name.removeprefix("module."): value for name, value in given.items()}
         model = getattr(runner.model, "module", runner.model)
-        wanted = model.state_dict()
-        wrong = [
-            name
-            for name, value in wanted.items()
-            if name not in given or given[name].shape != value.shape
-        ]
         starting = isinstance(runner._train_loop, BaseLoop) and not runner._resume
-        allowed = (1 - MIN_FRACTION) * len(wanted) if starting else 0
-        if len(wrong) > allowed:
-            source = runner._load_from or "the checkpoint"
-            raise ValueError(
-                f"{source} is of another model: {len(wrong)} of {len(wanted)} parameters of this "
-                f"config's {type(model).__name__} are missing in it or of another shape, "
-                f"{wrong[0]} first"
-            )
+        check_weights(
+            model,
+            checkpoint.get("state_dict", checkpoint),
+            runner._load_from or "the checkpoint",
+            MIN_FRACTION if starting else 1,
+        )
+
+
+def check_weights(
+    model: torch.nn.Module,
+    state_dict: Mapping[str, torch.Tensor],
+    source: str | Path,
+    min_fraction: float = 1,
+) -> None:
+    """Refuse weights of another model.
+
+    Args:
+        model: The model.
+        state_dict: The weights; parameters that the model does not have are no matter.
+        source: Where they are from, for the message.
+        min_fraction: Share of the model's parameters that must be there in the right shape.
+
+    Raises:
+        ValueError: If they are of another model.
+    """
+    given = {name.removeprefix("module."): value for name, value in state_dict.items()}
+    wanted = model.state_dict()
+    wrong = [
+        name
+        for name, value in wanted.items()
+        if name not in given or given[name].shape != value.shape
+    ]
+    if len(wrong) > (1 - min_fraction) * len(wanted):
+        raise ValueError(
+            f"{source} is of another model: {len(wrong)} of {len(wanted)} parameters of this "
+            f"config's {type(model).__name__} are missing in it or of another shape, "
+            f"{wrong[0]} first"
+        )
