@@ -5,12 +5,13 @@ STAMP := $(VENV)/.installed
 DEMO := demo
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint clean-demo
+.PHONY: help setup demo baseline test lint clean-demo
 
 help:  ## say what can be made
 	@echo "make help        this list"
 	@echo "make setup       the environment: $(VENV) with the pinned packages"
 	@echo "make demo        synthesise slides, train Mask R-CNN, test it, draw pictures (into $(DEMO)/)"
+	@echo "make baseline    the demo, and beside it the two-stage baseline, compared (into $(DEMO)/)"
 	@echo "make test        the tests"
 	@echo "make lint        ruff"
 	@echo "make clean-demo  remove what the demo made"
@@ -32,6 +33,9 @@ $(STAMP): setup.py constraints.txt
 
 demo: $(STAMP)
 	$(BIN)/python tools/demo.py --out $(DEMO)
+
+baseline: $(STAMP)
+	$(BIN)/python tools/baseline.py demo --out $(DEMO)
 
 test: $(STAMP)
 	$(BIN)/python -m pytest -q

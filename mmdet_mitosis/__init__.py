@@ -4,7 +4,7 @@ from mmdet_mitosis import compat
 
 compat.install()
 
-from mmdet_mitosis import datasets, engine, evaluation, transforms  # noqa: E402
+from mmdet_mitosis import datasets, engine, evaluation, models, transforms  # noqa: E402
 
 __version__ = "0.1.0"
-__all__ = ["compat", "datasets", "engine", "evaluation", "transforms"]
+__all__ = ["compat", "datasets", "engine", "evaluation", "models", "transforms"]

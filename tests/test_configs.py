@@ -1,4 +1,4 @@
-"""Every config of the tree builds, and its detector takes one training step."""
+"""Every config of the tree builds, and its detector takes one training step and predicts."""
 
 import numpy as np
 import pytest
@@ -6,6 +6,7 @@ import torch
 from mmdet.registry import DATASETS, MODELS
 from mmengine.config import Config, ConfigDict
 from mmengine.dataset import pseudo_collate
+from mmengine.logging import MessageHub
 from mmengine.optim import build_optim_wrapper
 from mmengine.registry import PARAM_SCHEDULERS, init_default_scope
 from mmengine.runner import Runner
@@ -127,12 +128,12 @@ def test_its_detector_takes_a_training_step(name, root):
     torch.manual_seed(0)
     np.random.seed(0)
     cfg = read(name)
-    dataset = DATASETS.build({**cfg.train_dataloader.dataset, "data_root": str(root)})
+    changes = {"data_root": str(root), "window_size": SIDE if name == PAPER else SIDE // 2}
+    dataset = DATASETS.build({**cfg.train_dataloader.dataset, **changes})
     first = next(i for i in range(len(dataset)) if dataset.get_data_info(i)["instances"])
     model = build_model(cfg)
+    MessageHub.get_current_instance().update_info("epoch", 0)  # as the runner does
     optim_wrapper = build_optim_wrapper(model, without_amp(cfg.optim_wrapper))
-    for scheduler in cfg.param_scheduler:
-        PARAM_SCHEDULERS.build({**scheduler, "optimizer": optim_wrapper})
     before = [p.detach().clone() for p in model.parameters() if p.requires_grad]
     logged = model.train_step(pseudo_collate([dataset[first]]), optim_wrapper)
     assert {key for key in logged if key.startswith("loss")}
@@ -140,6 +141,20 @@ def test_its_detector_takes_a_training_step(name, root):
     after = [p for p in model.parameters() if p.requires_grad]
     changed = [bool((a != b).any()) for a, b in zip(after, before, strict=True)]
     assert np.mean(changed) > 0.9, "the step did not reach most of the detector"
+    for scheduler in cfg.param_scheduler:
+        PARAM_SCHEDULERS.build({**scheduler, "optimizer": optim_wrapper})
+    predict(model.eval(), DATASETS.build({**cfg.test_dataloader.dataset, **changes}))
+
+
+def predict(model, dataset):
+    """Let the detector look at a window, and see that the metric can read what it says."""
+    with torch.no_grad():
+        (sample,) = model.test_step(pseudo_collate([dataset[0]]))
+    found = sample.pred_instances
+    assert found.bboxes.shape == (len(found.scores), 4) and len(found.labels) == len(found.scores)
+    assert torch.isfinite(found.bboxes).all() and ((found.scores >= 0) & (found.scores <= 1)).all()
+    if "masks" in found:
+        assert found.masks.shape == (len(found.scores), *sample.ori_shape)
 
 
 def without_amp(optim_wrapper: ConfigDict) -> ConfigDict:

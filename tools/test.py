@@ -23,6 +23,8 @@ from mmdet_mitosis.evaluation.detections import FieldDetections, save_detections
 from mmdet_mitosis.evaluation.report import format_summary, summarize
 from mmdet_mitosis.fileio import check_writable, write_bytes_atomic, write_json_atomic
 from mmdet_mitosis.inference.overlay import draw_field
+from mmdet_mitosis.report import write_report
+from mmdet_mitosis.report.provenance import versions
 
 
 def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
@@ -42,8 +44,13 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
         type=float,
         help="score threshold, where the checkpoint stores none: choose it on the validation split",
     )
-    parser.add_argument("--out", help="write the field-level detections here, as COCO results")
+    parser.add_argument("--out", help="write the field-level detections here too, as COCO results")
     parser.add_argument("--show-dir", help="write a picture of every field into this folder")
+    parser.add_argument(
+        "--report",
+        action="store_true",
+        help="write <split>_report.html into the work folder (later: tools/report.py)",
+    )
     parser.add_argument(
         "--cfg-options",
         nargs="+",
@@ -73,7 +80,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     for split in args.split:
         metric = run_split(cfg, split, threshold)
         if is_main_process():
-            write_results(args, cfg, split, metric, origin)
+            write_results(args, cfg, split, metric, origin, checkpoint)
 
 
 def choose_threshold(checkpoint: Path, given: float | None) -> tuple[float, str]:
@@ -103,9 +110,14 @@ def run_split(cfg: Config, split: str, threshold: float) -> CentroidFScore:
 
 
 def write_results(
-    args: argparse.Namespace, cfg: Config, split: str, metric: CentroidFScore, origin: str
+    args: argparse.Namespace,
+    cfg: Config,
+    split: str,
+    metric: CentroidFScore,
+    origin: str,
+    checkpoint: Path,
 ) -> None:
-    """Print the table, and write scores, detections and pictures."""
+    """Print the table, and write detections, scores, pictures and the report."""
     summary = summarize(
         split,
         metric.fields,
@@ -116,6 +128,15 @@ def write_results(
         metric.method,
     )
     print(f"\n{format_summary(summary)}")
+    images = image_root(cfg[f"{split}_dataloader"].dataset)
+    summary |= {
+        "ann_file": str(metric.ann_file),
+        "image_root": str(images),
+        "checkpoint": str(checkpoint),
+        "config": Path(args.config).name,
+        "versions": versions(),
+    }
+    save_detections(Path(cfg.work_dir) / f"{split}_detections.json", metric.detections)
     scores_file = Path(cfg.work_dir) / f"{split}_scores.json"
     write_json_atomic(scores_file, summary)
     print(f"scores: {scores_file}")
@@ -127,13 +148,19 @@ def write_results(
         print(f"detections: {out}")
     if args.show_dir:
         folder = Path(args.show_dir)
-        draw_split(folder, cfg[f"{split}_dataloader"].dataset, metric)
+        draw_split(folder, images, metric)
         print(f"pictures: {folder}")
+    if args.report:
+        print(f"report: {write_report(cfg.work_dir, split)}")
 
 
-def draw_split(folder: Path, dataset: Config, metric: CentroidFScore) -> None:
+def image_root(dataset: Config) -> Path:
+    """Give the folder that the fields' ``file_name`` is relative to."""
+    return Path(dataset.get("data_root") or "", (dataset.get("data_prefix") or {}).get("img", ""))
+
+
+def draw_split(folder: Path, images: Path, metric: CentroidFScore) -> None:
     """Write a picture of every field of a split."""
-    images = Path(dataset.data_root) / dataset.data_prefix.img
     for field in tqdm(metric.fields, "pictures", unit="picture"):
         found = metric.detections.get(field.image_id, FieldDetections())
         picture = draw_field(

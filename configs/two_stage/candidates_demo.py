@@ -2,7 +2,7 @@
 _base_ = "candidates_fcn_vgg16_tupac.py"
 
 data_root = "demo/data/"
-channels = [12, 24, 48, 64, 64]
+channels = [8, 16, 32, 64, 64]
 fc_channels = 128
 train_window_size = 256
 batch_size = 8

@@ -1,6 +1,7 @@
 """Fields, their windows, and how windows are drawn."""
 
+from mmdet_mitosis.datasets.candidate_dataset import CandidateDataset
 from mmdet_mitosis.datasets.mitosis_dataset import MitosisDataset
 from mmdet_mitosis.datasets.negative_ratio_sampler import NegativeRatioSampler
 
-__all__ = ["MitosisDataset", "NegativeRatioSampler"]
+__all__ = ["CandidateDataset", "MitosisDataset", "NegativeRatioSampler"]

@@ -12,7 +12,7 @@ from mmengine.evaluator import BaseMetric
 from mmengine.logging import print_log
 
 from mmdet_mitosis.evaluation.detections import FieldDetections, save_detections
-from mmdet_mitosis.evaluation.functional import MATCH_METHODS
+from mmdet_mitosis.evaluation.functional import MATCH_METHODS, Curve
 from mmdet_mitosis.evaluation.scoring import (
     MERGE_RADIUS_UM,
     RADIUS_UM,
@@ -44,6 +44,9 @@ class CentroidFScore(BaseMetric):
         ann_file: COCO json that the dataset reads too, of fields or (``--write-tiles``) of tiles.
         threshold: ``'choose'``: that of the highest F-score on this split; for validation only.
             A number: that. None: the one stored with the checkpoint (``ThresholdHook`` sets it).
+        min_recall: With ``'choose'``, take the highest threshold that reaches this recall, or the
+            highest recall where that is out of reach, if it is below that of the highest F-score:
+            for what finds candidates.
         radius_um: Match radius, µm.
         merge_radius_um: Detections of different windows this close are one, µm.
         method: Matching of the headline: ``optimal``, ``greedy``, ``paper`` or ``midog``; see
@@ -56,7 +59,8 @@ class CentroidFScore(BaseMetric):
 
     Raises:
         FileNotFoundError: If ``ann_file`` is not there.
-        ValueError: If the threshold is neither of the three, or another argument is unknown.
+        ValueError: If the threshold is neither of the three, the recall is none, or another
+            argument is unknown.
     """
 
     default_prefix = "mitosis"
@@ -65,6 +69,7 @@ class CentroidFScore(BaseMetric):
         self,
         ann_file: str,
         threshold: float | str | None = None,
+        min_recall: float | None = None,
         radius_um: float = RADIUS_UM,
         merge_radius_um: float = MERGE_RADIUS_UM,
         method: str = "optimal",
@@ -76,12 +81,15 @@ class CentroidFScore(BaseMetric):
         super().__init__(collect_device=collect_device, prefix=prefix)
         if isinstance(threshold, str) and threshold != CHOOSE:
             raise ValueError(f"threshold must be a number, None or {CHOOSE!r}, got {threshold!r}")
+        if min_recall is not None and not 0 < min_recall <= 1:
+            raise ValueError(f"min_recall must be over 0 and at most 1, got {min_recall}")
         if center not in CENTERS:
             raise ValueError(f"center must be one of {', '.join(CENTERS)}, got {center!r}")
         if method not in MATCH_METHODS:
             raise ValueError(f"method must be one of {', '.join(MATCH_METHODS)}, got {method!r}")
         self.ann_file = ann_file
         self.threshold = threshold
+        self.min_recall = min_recall
         self.radius_um = radius_um
         self.merge_radius_um = merge_radius_um
         self.method = method
@@ -150,7 +158,7 @@ class CentroidFScore(BaseMetric):
         """Score the merged detections."""
         curve = split_curve(self.fields, self.detections, self.radius_um)
         chosen = self.threshold == CHOOSE
-        threshold = curve.best_threshold() if chosen else float(self.threshold)
+        threshold = self._choose(curve) if chosen else float(self.threshold)
         scores = score_fields(self.fields, self.detections, threshold, self.radius_um, self.method)
         counts = total(scores)
         metrics = {
@@ -172,9 +180,28 @@ class CentroidFScore(BaseMetric):
         if len(scanners) > 1:
             for name, group in scanners.items():
                 metrics[f"f_score_{name.replace(' ', '_')}"] = total(group).f_score
-        origin = "chosen on this split" if chosen else "given"
+        origin = self._reason(counts.recall) if chosen else "given"
         print_log(f"threshold {threshold:.3f} ({origin}), {len(self.fields)} fields", "current")
         return metrics
+
+    def _choose(self, curve: Curve) -> float:
+        """Choose the threshold on this split."""
+        best = curve.best_threshold()
+        if self.min_recall is None:
+            return best
+        # Above the best F-score there is nothing to win: it would miss more for little.
+        return min(best, curve.threshold_for_recall(self.min_recall)[0])
+
+    def _reason(self, recall: float) -> str:
+        """Say by what the threshold was chosen."""
+        if self.min_recall is None:
+            return "chosen on this split"
+        if recall >= self.min_recall:
+            return f"chosen on this split for recall >= {self.min_recall:g}, it is {recall:.3f}"
+        return (
+            f"chosen on this split: recall {self.min_recall:g} is out of reach, the highest is "
+            f"{recall:.3f}"
+        )
 
     def _place(self, sample: dict) -> tuple[int, tuple[int, int, int, int]]:
         """Tell the field that an image shows, and its window there."""

@@ -40,7 +40,7 @@ def test_test_scores_the_fields_with_the_stored_threshold(
     out, pictures = tmp_path / "found.json", tmp_path / "pictures"
     printed = succeed(
         *("tools/test.py", CONFIG, work, "--work-dir", tmp_path, "--split", "val", "test"),
-        *("--out", out, "--show-dir", pictures, "--cfg-options", *options(data)),
+        *("--out", out, "--show-dir", pictures, "--report", "--cfg-options", *options(data)),
     )
     stored = read_checkpoint(find_checkpoint(work))[KEY]["threshold"]
     summaries = {
@@ -50,6 +50,12 @@ def test_test_scores_the_fields_with_the_stored_threshold(
         found = json.loads((tmp_path / f"found_{split}.json").read_text())
         recounted = recount(data / "annotations" / f"{split}.json", found, stored)
         assert (summary["tp"], summary["fp"], summary["fn"]) == recounted
+        kept = tmp_path / f"{split}_detections.json"
+        assert kept.read_bytes() == (tmp_path / f"found_{split}.json").read_bytes()
+        assert_says_what_it_was_made_of(summary, data, split, work)
+        page = (tmp_path / f"{split}_report.html").read_text()
+        assert f"Mitosis detection on the {split} split" in page
+        assert page.count("<img ") == min(48, summary["fp"]) + summary["fn"] + summary["tp"]
         assert summary["threshold"] == stored
         assert "val.json (validation)" in summary["threshold_from"]
         assert re.search(rf"\| {split} +\|", printed)
@@ -57,6 +63,16 @@ def test_test_scores_the_fields_with_the_stored_threshold(
     images = sorted(pictures.glob("*.png"))
     assert len(images) == 2
     assert all(np.shape(cv2.imread(str(image))) == (256, 256, 3) for image in images)
+
+
+def assert_says_what_it_was_made_of(summary: dict, data: Path, split: str, work: Path) -> None:
+    """Check what the scores name, which a later report reads."""
+    assert summary["ann_file"] == str(data / "annotations" / f"{split}.json")
+    for field in load_fields(summary["ann_file"]):
+        assert (Path(summary["image_root"]) / field.file_name).is_file()
+    assert Path(summary["checkpoint"]) == find_checkpoint(work)
+    assert summary["config"] == Path(CONFIG).name
+    assert summary["versions"]["torch"] == torch.__version__
 
 
 def recount(ann_file: Path, found: list[dict], threshold: float) -> tuple[int, int, int]:

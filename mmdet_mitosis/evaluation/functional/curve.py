@@ -63,11 +63,36 @@ class Curve:
         """
         if not len(self.thresholds):
             return 0.5
-        best = int(np.argmax(self.f_score))
-        low = self.thresholds[best + 1] if best + 1 < len(self.thresholds) else 0.0
-        middle = (self.thresholds[best] + low) / 2
+        return self._below(int(np.argmax(self.f_score)))
+
+    def threshold_for_recall(self, min_recall: float) -> tuple[float, float]:
+        """Choose the highest threshold that reaches a recall.
+
+        Args:
+            min_recall: The recall asked for, over 0 and at most 1.
+
+        Returns:
+            A score between the last prediction that has to be let in and the next below it, and
+            the recall there. Where the recall is out of reach, those of the highest recall that is
+            reached; 0.5 and 0 if there is no prediction at all.
+
+        Raises:
+            ValueError: If the recall is none that can be asked for.
+        """
+        if not 0 < min_recall <= 1:
+            raise ValueError(f"min_recall must be over 0 and at most 1, got {min_recall}")
+        if not len(self.thresholds):
+            return 0.5, 0.0
+        # Recall never falls with the threshold: the last one is the highest.
+        first = int(np.argmax(self.recall >= min(min_recall, self.recall[-1])))
+        return self._below(first), float(self.recall[first])
+
+    def _below(self, index: int) -> float:
+        """Give the middle between a threshold and the next lower one, which lets in the same."""
+        low = self.thresholds[index + 1] if index + 1 < len(self.thresholds) else 0.0
+        middle = (self.thresholds[index] + low) / 2
         # Between neighbouring floats there is no middle: it rounds to one of them.
-        return float(middle if middle > low else self.thresholds[best])
+        return float(middle if middle > low else self.thresholds[index])
 
 
 def threshold_curve(scores: np.ndarray, is_hit: np.ndarray, n_gt: int) -> Curve:

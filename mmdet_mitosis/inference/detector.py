@@ -1,0 +1,227 @@
+"""A trained detector that takes images, fields and slides."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from mmcv.transforms import Compose
+from mmdet.registry import MODELS, TRANSFORMS
+from mmdet.utils import get_test_pipeline_cfg
+from mmengine.config import Config
+from mmengine.dataset import pseudo_collate
+from mmengine.registry import init_default_scope
+
+from mmdet_mitosis.engine.checkpoints import check_weights, find_checkpoint, read_checkpoint
+from mmdet_mitosis.engine.embedded_config import config_of_checkpoint
+from mmdet_mitosis.engine.launch import load_config
+from mmdet_mitosis.engine.threshold_hook import KEY
+from mmdet_mitosis.evaluation.windows import WindowDetections, mask_polygons
+from mmdet_mitosis.inference.records import SlideResult
+from mmdet_mitosis.inference.slide_run import SlideRun
+from mmdet_mitosis.inference.slides import Slide, open_slide
+from mmdet_mitosis.inference.slides.whole_image import WholeImage
+from mmdet_mitosis.report.provenance import versions
+from mmdet_mitosis.stain import Fit, StainNormalizer
+from mmdet_mitosis.transforms import StainNormalize
+
+MODEL_MPP = 0.25
+"""Resolution that detectors are trained at, where their config says none, µm."""
+READING = ("LoadWindow", "LoadImageFromFile", "LoadAnnotations")
+
+
+class MitosisDetector:
+    """A trained detector that takes images, fields and slides.
+
+    Args:
+        checkpoint: The ``.pth`` file, or a work folder with its best one.
+        config: Config file; by default the one that the checkpoint carries, which is read and not
+            run.
+        threshold: Lowest score that counts; by default the one that the checkpoint stores.
+        device: As ``cuda:0``; by default a GPU where there is one.
+        batch_size: Windows computed at once.
+        workers: Threads that read and normalise windows meanwhile.
+
+    Attributes:
+        mpp: Resolution that images are brought to, µm a pixel.
+        window_size: Side of a window, px.
+        threshold: Lowest score that counts.
+        threshold_from: Where it was chosen.
+        record: ``config``, ``checkpoint``, ``checkpoint_sha256`` and ``versions``.
+
+    Raises:
+        FileNotFoundError: If a file is not there.
+        ValueError: If the checkpoint is of another model, or there is no threshold.
+    """
+
+    def __init__(
+        self,
+        checkpoint: str | Path,
+        config: str | Path | None = None,
+        threshold: float | None = None,
+        device: str | None = None,
+        batch_size: int = 4,
+        workers: int = 2,
+    ) -> None:
+        path = find_checkpoint(checkpoint)
+        stored = read_checkpoint(path)
+        self.cfg = (
+            config_of_checkpoint(stored, path)
+            if config is None
+            else load_config(str(config), None, None)
+        )
+        missing = [key for key in ("model", "test_dataloader") if key not in self.cfg]
+        if missing:
+            raise ValueError(f"the config of {path} is no detector's: it has no {missing[0]!r}")
+        self.batch_size, self.workers = batch_size, workers
+        self.device = device or ("cuda:0" if torch.cuda.is_available() else "cpu")
+        self.threshold, self.threshold_from = _threshold(stored, path, threshold)
+        self.mpp = float(self.cfg.get("mpp", MODEL_MPP))
+        self.window_size = int(self.cfg.test_dataloader.dataset.get("window_size", 512))
+        self.model = _build_model(self.cfg, stored["state_dict"], path).to(self.device)
+        self.pipeline, self.normalizer = _build_pipeline(self.cfg)
+        self.record = _record(path, config, stored)
+
+    def __call__(
+        self, image: np.ndarray | str | Path, mpp: float | None = None, **options: Any
+    ) -> SlideResult:
+        """Find the mitoses of an image.
+
+        Args:
+            image: (H, W, 3) uint8 RGB, or the file of an image or slide.
+            mpp: Size of its pixels, µm; needed where the file does not say.
+            options: As :class:`~mmdet_mitosis.inference.slide_run.SlideRun`.
+
+        Returns:
+            What was found, px of the image.
+
+        Raises:
+            FileNotFoundError: If there is no such file.
+            ValueError: If it cannot be read, or its resolution is not known.
+        """
+        with _open(image, mpp) as slide:
+            return SlideRun(self, slide, **options).run()
+
+    def prepare(self, window_rgb: np.ndarray, fit: Fit | None) -> dict:
+        """Normalise a window and pack it for the model.
+
+        Args:
+            window_rgb: (h, w, 3) uint8.
+            fit: The stains of the slide; None where it shows too little tissue.
+
+        Returns:
+            ``inputs`` and ``data_samples``, as MMDetection's pipelines give them.
+        """
+        size = window_rgb.shape[:2]
+        record = {
+            "img": np.ascontiguousarray(window_rgb[..., ::-1]),
+            "img_id": 0,
+            "img_path": None,
+            "img_shape": size,
+            "ori_shape": size,
+            "scale_factor": (1.0, 1.0),
+            "window_xyxy": (0, 0, size[1], size[0]),
+            "stain_fit": None if fit is None else fit.to_dict(),
+            "stain_normalized": False,
+        }
+        return self.pipeline(record)
+
+    @torch.no_grad()
+    def detect(
+        self, prepared: Sequence[dict], windows_xyxy: Sequence[Sequence[int]]
+    ) -> list[WindowDetections]:
+        """Run the model on a batch of windows.
+
+        Args:
+            prepared: Of :meth:`prepare`, all of one size.
+            windows_xyxy: Their places, px at the model's resolution.
+
+        Returns:
+            What was found in each, in the frame of its place.
+        """
+        samples = self.model.test_step(pseudo_collate(list(prepared)))
+        return [_found(s, tuple(w)) for s, w in zip(samples, windows_xyxy, strict=True)]
+
+
+def _open(image: np.ndarray | str | Path, mpp: float | None) -> Slide:
+    """Open a file, or take an array as a slide."""
+    if not isinstance(image, np.ndarray):
+        return open_slide(image, mpp)
+    if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3 or not image.size:
+        raise ValueError(f"expected an image (H, W, 3) uint8, got {image.shape} {image.dtype}")
+    if mpp is None or not mpp > 0:
+        raise ValueError(f"an array has no resolution: give it with mpp, µm a pixel, got {mpp}")
+    size = (image.shape[1], image.shape[0])
+    return Slide(Path("array"), WholeImage(size, lambda: image), mpp, "given")
+
+
+def _found(sample: Any, window: tuple[int, int, int, int]) -> WindowDetections:
+    """Take the mitoses of a prediction."""
+    pred = sample.pred_instances
+    mitoses = (pred.labels == 0).cpu()
+    bboxes = pred.bboxes.cpu()[mitoses].numpy().astype(float)
+    masks = pred.masks.cpu()[mitoses].numpy() if "masks" in pred else None
+    offset = np.tile(np.array(window[:2], dtype=float), 2)
+    return WindowDetections(
+        image_id=0,
+        window_xyxy=window,
+        centers_xy=(bboxes[:, :2] + bboxes[:, 2:]) / 2 + offset[:2],
+        bboxes_xyxy=bboxes + offset,
+        scores=pred.scores.cpu()[mitoses].numpy().astype(float),
+        polygons=[[] for _ in bboxes]
+        if masks is None
+        else [mask_polygons(mask, window[:2]) for mask in masks],
+    )
+
+
+def _threshold(stored: dict, path: Path, given: float | None) -> tuple[float, str]:
+    """Take the threshold that is given, else the checkpoint's; say where it is from."""
+    if given is not None:
+        return given, "--threshold"
+    if KEY not in stored:
+        raise ValueError(
+            f"{path} stores no threshold (a best_*.pth does): give one with --threshold, chosen on "
+            "a validation split"
+        )
+    return float(stored[KEY]["threshold"]), f"{stored[KEY]['chosen_on']} (validation)"
+
+
+def _build_model(cfg: Config, weights: dict, path: Path) -> torch.nn.Module:
+    """Build the model with its weights, ready to predict."""
+    init_default_scope(cfg.get("default_scope", "mmdet"))
+    try:
+        model = MODELS.build(cfg.model)
+    except (KeyError, TypeError, AttributeError, AssertionError) as error:
+        raise ValueError(f"the config of {path} cannot be built: {error}") from error
+    check_weights(model, weights, path)
+    weights = {name.removeprefix("module."): value for name, value in weights.items()}
+    model.load_state_dict(weights, strict=False)
+    return model.eval()
+
+
+def _build_pipeline(cfg: Config) -> tuple[Compose, StainNormalizer | None]:
+    """Build what follows the reading of a window, and give its normaliser, if it has one."""
+    steps = [step for step in get_test_pipeline_cfg(cfg) if step["type"] not in READING]
+    transforms = [TRANSFORMS.build(step) for step in steps]
+    found = [t.fits.normalizer for t in transforms if isinstance(t, StainNormalize) and t.fits]
+    return Compose(transforms), found[0] if found else None
+
+
+def _record(path: Path, config: str | Path | None, stored: dict) -> dict[str, Any]:
+    """Say what the detector is."""
+    digest = hashlib.sha256()
+    with path.open("rb") as file:
+        while block := file.read(1 << 20):
+            digest.update(block)
+    meta = stored.get("meta", {})
+    name = Path(config).name if config else str(meta.get("experiment_name", "of the checkpoint"))
+    return {
+        "config": name,
+        "checkpoint": path.name,
+        "checkpoint_sha256": digest.hexdigest(),
+        "versions": versions(),
+    }

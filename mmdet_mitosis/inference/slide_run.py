@@ -1,0 +1,219 @@
+"""A detector's way over one slide."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Iterator
+from itertools import islice
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+from tqdm import tqdm
+
+from mmdet_mitosis.evaluation.detections import FieldDetections
+from mmdet_mitosis.evaluation.scoring import MERGE_RADIUS_UM
+from mmdet_mitosis.evaluation.windows import WindowDetections
+from mmdet_mitosis.fileio import write_json_atomic
+from mmdet_mitosis.inference.prefetch import work_ahead
+from mmdet_mitosis.inference.records import SlideResult
+from mmdet_mitosis.inference.slides import Slide
+from mmdet_mitosis.inference.tiling import Tiles, merge_tiles, plan_tiles
+from mmdet_mitosis.inference.tissue import slide_tissue
+from mmdet_mitosis.stain import Fit
+
+if TYPE_CHECKING:
+    from mmdet_mitosis.inference.detector import MitosisDetector
+
+HALO_UM = 12.0
+"""Rim of a window that is its neighbours' to judge: more than a mitosis reaches from its centre. It
+is at most a quarter of the window."""
+SAME_MPP = 0.05
+"""An image whose resolution differs from the model's by less than this share stays as it is."""
+FIT_PX = 4096
+"""Up to this side the stains are estimated on the whole image, as in training; beyond, on parts."""
+FIT_PARTS = 64
+CHUNK = 128
+"""Windows whose detections are kept together, so that an interrupted run goes on after them."""
+
+
+class SlideRun:
+    """A detector's way over one slide.
+
+    Args:
+        detector: The detector.
+        slide: The slide, open.
+        name: Names the slide in what is written.
+        case: Its case; by default the name.
+        keep_in: Folder for the detections of parts of the slide, so that another run goes on
+            after them; it must be of this slide, detector and settings alone. None keeps nothing.
+        all_tissue: Look at the whole image, however large.
+        show_progress: Show a bar.
+    """
+
+    def __init__(
+        self,
+        detector: MitosisDetector,
+        slide: Slide,
+        name: str | None = None,
+        case: str | None = None,
+        keep_in: Path | None = None,
+        all_tissue: bool = False,
+        show_progress: bool = False,
+    ) -> None:
+        self.detector, self.slide = detector, slide
+        self.name = name or slide.path.stem
+        self.case = case or self.name
+        self.keep_in, self.show_progress = keep_in, show_progress
+        same = abs(slide.mpp / detector.mpp - 1) < SAME_MPP
+        self.mpp = slide.mpp if same else detector.mpp
+        self.size = slide.size_at(self.mpp)
+        self.tiles = self._plan(all_tissue)
+
+    def run(self) -> SlideResult:
+        """Find the mitoses.
+
+        Returns:
+            What was found, px of the full resolution.
+
+        Raises:
+            ValueError: If the slide cannot be read.
+        """
+        start = time.perf_counter()
+        found = list(self._windows())
+        detections = self._merge(found)
+        return SlideResult(
+            name=self.name,
+            file_name=str(self.slide.path),
+            case=self.case,
+            width=self.slide.width,
+            height=self.slide.height,
+            mpp=self.slide.mpp,
+            detections=detections,
+            threshold=self.detector.threshold,
+            threshold_from=self.detector.threshold_from,
+            tissue_mm2=self.tiles.area_px * self.mpp**2 / 1e6,
+            model=self.detector.record,
+            seconds=time.perf_counter() - start,
+        )
+
+    def _plan(self, all_tissue: bool) -> Tiles:
+        """Lay the windows."""
+        tissue = None if all_tissue else slide_tissue(self.slide)
+        window = self.detector.window_size
+        halo = min(round(HALO_UM / self.mpp), window // 4)
+        return plan_tiles(*self.size, window, halo, tissue)
+
+    def _windows(self) -> Iterator[WindowDetections]:
+        """Give the detections of every window, in order."""
+        windows = [tuple(w) for w in self.tiles.windows_xyxy.tolist()]
+        chunks = [windows[i : i + CHUNK] for i in range(0, len(windows), CHUNK)]
+        missing = [i for i in range(len(chunks)) if not self._part(i)]
+        fit = self._fit() if missing else None
+        with tqdm(
+            total=len(windows),
+            desc=self.name[:30],
+            unit="window",
+            leave=False,
+            disable=not self.show_progress,
+        ) as bar:
+            for number, chunk in enumerate(chunks):
+                kept = self._part(number)
+                if kept:
+                    found = _load(kept, chunk)
+                else:
+                    found = self._compute(chunk, fit)
+                    self._keep(number, found)
+                bar.update(len(chunk))
+                yield from found
+
+    def _compute(self, windows: list[tuple], fit: Fit | None) -> list[WindowDetections]:
+        """Run the detector on some windows."""
+
+        def prepare(window: tuple[int, int, int, int]) -> dict:
+            x1, y1, x2, y2 = window
+            rgb = self.slide.read(x1, y1, x2 - x1, y2 - y1, self.mpp)
+            return self.detector.prepare(rgb, fit)
+
+        size, workers = self.detector.batch_size, self.detector.workers
+        prepared = work_ahead(prepare, windows, workers, ahead=2 * size + workers)
+        found: list[WindowDetections] = []
+        while batch := list(islice(prepared, size)):
+            places = windows[len(found) : len(found) + len(batch)]
+            found += self.detector.detect(batch, places)
+        return found
+
+    def _fit(self) -> Fit | None:
+        """Estimate the stains of the slide."""
+        normalizer = self.detector.normalizer
+        if normalizer is None:
+            return None
+        width, height = self.size
+        if max(width, height) <= FIT_PX:
+            return normalizer.estimate(self.slide.read(0, 0, width, height, self.mpp))
+        windows = self.tiles.windows_xyxy
+        drawn = np.random.default_rng(0).permutation(len(windows))[:FIT_PARTS]
+        parts = [
+            self.slide.read(x1, y1, x2 - x1, y2 - y1, self.mpp)
+            for x1, y1, x2, y2 in windows[np.sort(drawn)].tolist()
+        ]
+        return normalizer.estimate(np.concatenate(parts)) if parts else None
+
+    def _part(self, number: int) -> Path | None:
+        """Give the file of a part that is done."""
+        if self.keep_in is None:
+            return None
+        path = self.keep_in / f"{number}.json"
+        return path if path.is_file() else None
+
+    def _keep(self, number: int, found: list[WindowDetections]) -> None:
+        """Write the detections of a part."""
+        if self.keep_in is None:
+            return
+        records = [
+            {
+                "centers_xy": one.centers_xy.tolist(),
+                "bboxes_xyxy": one.bboxes_xyxy.tolist(),
+                "scores": one.scores.tolist(),
+                "polygons": [[np.asarray(p).tolist() for p in parts] for parts in one.polygons],
+            }
+            for one in found
+        ]
+        write_json_atomic(self.keep_in / f"{number}.json", records)
+
+    def _merge(self, found: list[WindowDetections]) -> FieldDetections:
+        """Bring the windows together, and their detections to the full resolution."""
+        centers = np.concatenate([one.centers_xy.reshape(-1, 2) for one in found] or [_NONE])
+        bboxes = np.concatenate([one.bboxes_xyxy.reshape(-1, 4) for one in found] or [_NO_BOX])
+        scores = np.concatenate([one.scores for one in found] or [np.empty(0)])
+        index = np.repeat(np.arange(len(found)), [len(one.scores) for one in found])
+        polygons = [parts for one in found for parts in one.polygons]
+        radius = MERGE_RADIUS_UM / self.mpp
+        keep = merge_tiles(centers, scores, bboxes, index, self.tiles, radius)
+        scale = self.mpp / self.slide.mpp
+        return FieldDetections(
+            centers[keep] * scale,
+            scores[keep],
+            bboxes[keep] * scale,
+            [[(np.asarray(p) * scale).tolist() for p in polygons[i]] for i in keep],
+        )
+
+
+_NONE, _NO_BOX = np.empty((0, 2)), np.empty((0, 4))
+
+
+def _load(path: Path, windows: list[tuple]) -> list[WindowDetections]:
+    """Read the detections of a part."""
+    records = json.loads(path.read_text(encoding="utf-8"))
+    return [
+        WindowDetections(
+            image_id=0,
+            window_xyxy=window,
+            centers_xy=np.array(record["centers_xy"], dtype=float).reshape(-1, 2),
+            bboxes_xyxy=np.array(record["bboxes_xyxy"], dtype=float).reshape(-1, 4),
+            scores=np.array(record["scores"], dtype=float),
+            polygons=[[np.array(p) for p in parts] for parts in record["polygons"]],
+        )
+        for record, window in zip(records, windows, strict=True)
+    ]

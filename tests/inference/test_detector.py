@@ -1,0 +1,114 @@
+"""MitosisDetector: what a checkpoint finds here is what tools/test.py finds with it."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from mmengine.runner import Runner
+
+from mmdet_mitosis.engine.checkpoints import read_checkpoint
+from mmdet_mitosis.engine.threshold_hook import KEY
+from mmdet_mitosis.inference.detector import MitosisDetector
+from tests import make_data
+from tests.transforms.tissue import save, tissue
+
+SIZE = 160
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory):
+    """A checkpoint that has seen nothing, and what testing it found on two fields of a window."""
+    root = tmp_path_factory.mktemp("data")
+    for split in ("train", "val", "test"):
+        make_data.write_data(root, [(SIZE, SIZE)] * 2, [[], []], split)
+    for index in (0, 1):
+        save(root / "images" / f"field{index}.png", tissue(index, SIZE))
+    cfg = make_data.with_data("maskrcnn_r18_demo.py", root)
+    make_data.shrink(cfg.model)
+    cfg.model.test_cfg.rcnn.update(score_thr=0.0, max_per_img=15)
+    cfg.test_dataloader.update(num_workers=0, persistent_workers=False)
+    cfg.work_dir = str(tmp_path_factory.mktemp("work"))
+    cfg.test_evaluator.update(threshold=0.0, outfile=f"{cfg.work_dir}/found.json")
+    cfg.custom_hooks = [hook for hook in cfg.custom_hooks if hook.type != "EarlyStoppingHook"]
+    torch.manual_seed(3)
+    runner = Runner.from_cfg(cfg)
+    runner.test()
+    path = f"{cfg.work_dir}/best_x.pth"
+    found = json.loads(Path(cfg.test_evaluator.outfile).read_text())
+    middle = float(np.median([one["score"] for one in found if one["image_id"] == 1]))
+    record = {"threshold": middle, "chosen_on": "val.json", "f_score": 0.5, "radius_um": 7.5}
+    torch.save(
+        {
+            "state_dict": runner.model.state_dict(),
+            "meta": {"cfg": cfg.pretty_text, "experiment_name": "tiny"},
+            KEY: record,
+        },
+        path,
+    )
+    return root, path, found
+
+
+@pytest.fixture(scope="module")
+def detector(trained):
+    return MitosisDetector(trained[1], device="cpu", workers=1)
+
+
+@pytest.mark.parametrize("index", [0, 1])
+def test_it_finds_what_testing_finds(trained, detector, index) -> None:
+    root, _, found = trained
+    result = detector(root / "images" / f"field{index}.png", mpp=0.25)
+    mine = [record for record in found if record["image_id"] == index + 1]
+    assert len(mine) == len(result.detections) > 3
+    order = np.lexsort(result.detections.centers_xy.T)
+    expected = np.array([record["point"] for record in mine])
+    expected_order = np.lexsort(expected.T)
+    assert result.detections.centers_xy[order] == pytest.approx(expected[expected_order], abs=0.02)
+    scores = np.array([record["score"] for record in mine])[expected_order]
+    assert result.detections.scores[order] == pytest.approx(scores, abs=1e-4)
+    assert any(result.detections.polygons)
+
+
+def test_an_array_is_as_its_file(trained, detector) -> None:
+    root, _, _ = trained
+    by_file = detector(root / "images" / "field0.png", mpp=0.25)
+    by_array = detector(tissue(0, SIZE), mpp=0.25)
+    assert by_array.detections.centers_xy.tolist() == by_file.detections.centers_xy.tolist()
+    with pytest.raises(ValueError, match="no resolution"):
+        detector(tissue(0, SIZE))
+    with pytest.raises(ValueError, match=r"\(160, 160\) float64"):
+        detector(np.zeros((SIZE, SIZE)), mpp=0.25)
+
+
+def test_it_says_what_it_is(trained, detector) -> None:
+    assert detector.threshold_from == "val.json (validation)"
+    assert (detector.window_size, detector.mpp) == (512, 0.25)
+    assert detector.record["checkpoint"] == "best_x.pth"
+    assert len(detector.record["checkpoint_sha256"]) == 64
+    result = detector(tissue(0, SIZE), mpp=0.25)
+    assert (result.found.scores >= detector.threshold).all()
+    assert 0 < len(result.found) < len(result.detections)
+
+
+def test_a_threshold_that_is_given_stands(trained) -> None:
+    detector = MitosisDetector(trained[1], threshold=0.6, device="cpu")
+    assert (detector.threshold, detector.threshold_from) == (0.6, "--threshold")
+
+
+def test_checkpoints_that_cannot_serve_are_refused(trained, tmp_path) -> None:
+    stored = read_checkpoint(trained[1])
+    unknown = stored["meta"]["cfg"] + "\nmodel = dict(type='None')"
+    for change, message in (
+        ({KEY: None}, "stores no threshold"),
+        ({"meta": {}}, "carries no config: name it with --config"),
+        ({"meta": {"cfg": "import os"}}, "cannot be read without running it"),
+        ({"meta": {"cfg": "a = 1\n"}}, "is no detector's: it has no 'model'"),
+        ({"meta": {"cfg": unknown}}, "cannot be built"),
+        ({"state_dict": {}}, "is of another model"),
+    ):
+        path = tmp_path / "bad.pth"
+        changed = {key: v for key, v in (stored | change).items() if v is not None}
+        torch.save(changed, path)
+        with pytest.raises(ValueError, match=message):
+            MitosisDetector(path, device="cpu")

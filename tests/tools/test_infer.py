@@ -1,0 +1,72 @@
+"""tools/infer.py from a checkpoint to files, as a user runs it."""
+
+import csv
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+
+from tests.tools.commands import run, succeed
+
+FILES = {
+    "detections.csv",
+    "detections.geojson",
+    "detections.json",
+    "detections_images.json",
+    "heat.png",
+    "mitotic-figures.json",
+    "overlay.png",
+    "summary.json",
+}
+
+
+@pytest.fixture(scope="module")
+def slides(data: Path, tmp_path_factory) -> Path:
+    """Two fields, and a file that is none."""
+    folder = tmp_path_factory.mktemp("slides")
+    fields = sorted(p for p in (data / "images").rglob("*.tif*"))[:2]
+    for number, path in enumerate(fields):
+        shutil.copy(path, folder / f"{number}{path.suffix}")
+    (folder / "bad.svs").write_text("no slide")
+    return folder
+
+
+def test_fields_become_counts_and_the_bad_one_is_named(slides, work, tmp_path) -> None:
+    out = tmp_path / "out"
+    words = ("tools/infer.py", slides, "--checkpoint", work, "--out", out, "--mpp", 0.25)
+    words = (*words, "--device", "cpu", "--threshold", 0.01)
+    done = run(*words)
+    assert done.returncode == 1, done.stderr[-2000:]
+    assert "2 of 3 slides are done" in done.stdout
+    assert "bad.svs" in done.stdout.splitlines()[-1] and "Traceback" not in done.stderr
+    for name in ("0", "1"):
+        assert {p.name for p in (out / name).iterdir()} == FILES
+        summary = json.loads((out / name / "summary.json").read_text())
+        with (out / name / "detections.csv").open() as file:
+            assert len(list(csv.DictReader(file))) == summary["n_mitoses"]
+    both = json.loads((out / "summary.json").read_text())
+    assert [slide["slide"] for slide in both["slides"]] == ["0", "1"]
+    assert [case["case"] for case in both["cases"]] == ["0", "1"]
+    assert list(both["failed"]) == [str(slides / "bad.svs")]
+    before = {p: p.stat().st_mtime_ns for p in out.rglob("*") if p.parent.name in "01"}
+    (slides / "bad.svs").unlink()
+    assert "2 of 2 slides are done" in succeed(*words)
+    assert before == {p: p.stat().st_mtime_ns for p in before}
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["--checkpoint", "none.pth"], "no such checkpoint: none.pth"),
+        (["--checkpoint", "README.md"], "cannot read README.md as a checkpoint"),
+        (["--launcher", "pytorch", "--checkpoint", "x"], "start with torchrun"),
+        (["--mpp", "0", "--checkpoint", "x"], "--mpp must be positive, got 0.0"),
+        (["--formats", "xml", "--checkpoint", "x"], "invalid choice: 'xml'"),
+    ],
+)
+def test_a_mistake_is_one_sentence(slides, tmp_path, words, message) -> None:
+    done = run("tools/infer.py", slides, "--out", tmp_path / "out", *words)
+    assert done.returncode == 2
+    assert message in done.stderr.splitlines()[-1]
+    assert "Traceback" not in done.stderr

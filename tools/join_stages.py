@@ -1,0 +1,143 @@
+"""Join the two stages: python tools/join_stages.py CONFIG CANDIDATES REFINER --out JOINED.pth."""
+
+from __future__ import annotations
+
+import argparse
+import io
+from collections.abc import Sequence
+from pathlib import Path
+
+import torch
+from mmengine.config import Config, DictAction
+from mmengine.runner import Runner
+from mmengine.runner.checkpoint import weights_to_cpu
+from torch import nn
+
+from mmdet_mitosis.cli import run_main
+from mmdet_mitosis.engine.checkpoints import find_checkpoint, read_checkpoint
+from mmdet_mitosis.engine.launch import build_runner, load_config
+from mmdet_mitosis.engine.threshold_hook import KEY, threshold_record
+from mmdet_mitosis.evaluation.centroid_fscore import CHOOSE, CentroidFScore
+from mmdet_mitosis.fileio import check_writable, write_bytes_atomic
+from mmdet_mitosis.models import TwoStageMitosisDetector
+
+
+def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="join_stages.py", description=__doc__)
+    parser.add_argument("config", help="config of the joined detector")
+    parser.add_argument("candidates", help="checkpoint of stage 1, or its work folder")
+    parser.add_argument("refiner", help="checkpoint of stage 2, or its work folder")
+    parser.add_argument("--out", required=True, help="write the joined checkpoint here (.pth)")
+    parser.add_argument(
+        "--candidate-threshold",
+        type=float,
+        help="lowest score of stage 1 that is refined, instead of the one in its checkpoint",
+    )
+    parser.add_argument("--work-dir", help="folder for logs")
+    parser.add_argument(
+        "--cfg-options",
+        nargs="+",
+        action=DictAction,
+        help="override settings of the config: key=value, with dotted keys",
+    )
+    args = parser.parse_args(argv)
+    if Path(args.out).suffix != ".pth":
+        parser.error(f"--out must end in .pth, got {args.out}")
+    return args
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    args = parse_args(argv)
+    cfg = load_config(args.config, args.work_dir, args.cfg_options)
+    stages = {name: find_checkpoint(getattr(args, name)) for name in ("candidates", "refiner")}
+    for folder in (cfg.work_dir, Path(args.out).parent):
+        check_writable(folder)
+    read = {name: read_checkpoint(path) for name, path in stages.items()}
+    threshold = candidate_threshold(
+        stages["candidates"], read["candidates"].get(KEY), args.candidate_threshold
+    )
+    runner = build_runner(on_validation(cfg))
+    if not isinstance(runner.model, TwoStageMitosisDetector):
+        raise ValueError(
+            f"{args.config} builds a {type(runner.model).__name__}; expected a config of a "
+            "TwoStageMitosisDetector"
+        )
+    for name, path in stages.items():
+        load_stage(getattr(runner.model, name), read[name]["state_dict"], path, name)
+    runner.model.candidate_threshold.fill_(threshold)
+    record = validate(runner)
+    meta = {
+        "cfg": cfg.pretty_text,
+        "dataset_meta": runner.test_dataloader.dataset.metainfo,
+        **{name: str(path) for name, path in stages.items()},
+    }
+    state = weights_to_cpu(runner.model.state_dict())
+    file = io.BytesIO()
+    torch.save({"meta": meta, "state_dict": state, KEY: record}, file)
+    write_bytes_atomic(args.out, file.getvalue())
+    print(
+        f"joined: candidates of at least {threshold:.4f}; threshold {record['threshold']:.3f}, "
+        f"F-score {record['f_score']:.3f} on {record['chosen_on']} (validation)\n"
+        f"checkpoint: {args.out}"
+    )
+
+
+def candidate_threshold(path: Path, record: dict | None, given: float | None) -> float:
+    """Take the threshold of the command line, else that of stage 1's checkpoint."""
+    if given is not None:
+        return given
+    if record is None:
+        raise ValueError(
+            f"{path} stores no threshold (a best_*.pth, written after its validation, does): give "
+            "one with --candidate-threshold, chosen on the validation split"
+        )
+    print(f"candidate threshold {record['threshold']:.4f} from {path}, {_aim(record)}")
+    return record["threshold"]
+
+
+def _aim(record: dict) -> str:
+    """Say what stage 1's threshold was chosen for."""
+    if "min_recall" not in record:
+        return "which was chosen for the F-score: candidates want one that is chosen for recall"
+    reached = "" if record["recall"] >= record["min_recall"] else ", which is out of reach"
+    return (
+        f"chosen for a recall of {record['min_recall']:g}{reached}: "
+        f"{record['recall']:.3f} on {record['chosen_on']}"
+    )
+
+
+def on_validation(cfg: Config) -> Config:
+    """Let a test run over the validation split, and choose the threshold there."""
+    cfg = cfg.copy()
+    cfg.test_dataloader = cfg.val_dataloader
+    cfg.test_evaluator = cfg.val_evaluator
+    cfg.test_evaluator.threshold = CHOOSE
+    cfg.load_from, cfg.resume = None, False
+    # Early stopping would build the training loop, and its data, to test.
+    cfg.custom_hooks = [h for h in cfg.get("custom_hooks", ()) if h.type != "EarlyStoppingHook"]
+    return cfg
+
+
+def load_stage(stage: nn.Module, given: dict, path: Path, name: str) -> None:
+    """Load the weights of a stage; refuse those of another model."""
+    given = {key.removeprefix("module."): value for key, value in given.items()}
+    wanted = stage.state_dict()
+    wrong = [k for k, v in wanted.items() if k not in given or given[k].shape != v.shape]
+    if wrong:
+        raise ValueError(
+            f"{path} is of another model: {len(wrong)} of {len(wanted)} parameters of this "
+            f"config's {name}, a {type(stage).__name__}, are missing in it or of another shape, "
+            f"{wrong[0]} first"
+        )
+    stage.load_state_dict({key: given[key] for key in wanted})
+
+
+def validate(runner: Runner) -> dict:
+    """Choose the threshold of the joined detector, and note it."""
+    metrics = runner.test()
+    metric = next(m for m in runner.test_evaluator.metrics if isinstance(m, CentroidFScore))
+    return threshold_record(metric, metrics)
+
+
+if __name__ == "__main__":
+    run_main(main, "join_stages.py")
