@@ -25,7 +25,7 @@ FILES = {
 def slides(data: Path, tmp_path_factory) -> Path:
     """Two fields, and a file that is none."""
     folder = tmp_path_factory.mktemp("slides")
-    fields = sorted(p for p in (data / "images").rglob("*.tif*"))[:2]
+    fields = sorted(p for p in (data.parent / "archive").rglob("*.tif*"))[:2]
     for number, path in enumerate(fields):
         shutil.copy(path, folder / f"{number}{path.suffix}")
     (folder / "bad.svs").write_text("no slide")
