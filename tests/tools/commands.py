@@ -1,9 +1,14 @@
 """Running the project's commands as a user does."""
 
+import importlib.util
 import os
 import subprocess
 import sys
 from pathlib import Path
+
+import pytest
+
+from mmdet_mitosis.cli import run_main
 
 ROOT = Path(__file__).resolve().parents[2]
 CONFIG = "configs/maskrcnn_r18_demo.py"
@@ -27,6 +32,16 @@ def succeed(*words: object) -> str:
     done = run(*words)
     assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
     return done.stdout
+
+
+def end_here(name: str, words: list, capsys: pytest.CaptureFixture) -> tuple[int, str]:
+    """Run a command in this process; give its status and what it said to stderr."""
+    spec = importlib.util.spec_from_file_location(f"tool_{name}", ROOT / "tools" / f"{name}.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    with pytest.raises(SystemExit) as caught:
+        run_main(lambda: module.main([str(word) for word in words]), f"{name}.py")
+    return caught.value.code, capsys.readouterr().err
 
 
 def options(data: Path) -> list[str]:
