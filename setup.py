@@ -47,6 +47,7 @@ setup(
         "scikit-image>=0.22",
         "matplotlib>=3.8",
         "jinja2>=3.1",
+        "tiffslide>=2.4",
         "tqdm>=4.65",
         "terminaltables>=3.1",
         "setuptools<81",
@@ -63,6 +64,6 @@ setup(
             "selenium>=4.20",
         ],
         "table": ["pyarrow>=14"],
-        "wsi": ["tiffslide>=2.4"],
+        "openslide": ["openslide-python>=1.3", "openslide-bin>=4.0"],
     },
 )
