@@ -47,7 +47,7 @@ setup(
         "scikit-image>=0.22",
         "matplotlib>=3.8",
         "jinja2>=3.1",
-        "tiffslide>=2.4",
+        "tiffslide>=3.0",
         "tqdm>=4.65",
         "terminaltables>=3.1",
         "setuptools<81",
