@@ -182,13 +182,13 @@ def test_a_channel_without_spread_is_not_blown_up():
     assert fit.std_lab[2] == 1
 
 
-@pytest.mark.parametrize("scale", [1e-3, 1, 1e6])
+@pytest.mark.parametrize("scale", [1e-300, 1e-3, 1, 200])
 def test_any_fit_gives_a_picture(scale):
     image = np.random.default_rng(0).integers(0, 256, (50, 40, 3), dtype=np.uint8)
     normalizer = ReinhardNormalizer()
     with warnings.catch_warnings(), np.errstate(invalid="raise"):
         warnings.simplefilter("error")
-        for mean in ([0, 0, 0], [200, 400, -400]):
+        for mean in ([0, 0, 0], [200, 200, -200]):
             out = normalizer.normalize(image, ColorFit(mean, np.full(3, scale)))
             assert out.shape == image.shape and out.dtype == np.uint8
 
