@@ -37,7 +37,7 @@ def write(root: Path, cases: dict) -> dict[str, Counter]:
     return kept
 
 
-@settings(max_examples=25, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
+@settings(max_examples=15, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
 @given(cases=archive, shape=st.sampled_from(["circle", "ellipse", "mixed"]))
 def test_every_mitosis_arrives_once_and_nothing_else(cases: dict, shape: str) -> None:
     with tempfile.TemporaryDirectory() as folder:
