@@ -13,17 +13,16 @@ from __future__ import annotations
 import argparse
 import json
 import statistics
-import subprocess
-import sys
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
 from terminaltables import AsciiTable
 
-from mmdet_mitosis.cli import run_main
+from mmdet_mitosis.cli import run_main, run_script
 from mmdet_mitosis.fileio import write_json_atomic
 
-ROOT = Path(__file__).resolve().parents[1]
+run = partial(run_script, Path(__file__).resolve().parents[1])
 
 CONDITIONS = {
     "none": ("none", 0),
@@ -107,15 +106,6 @@ def overrides(data: Path, condition: str, seed: int) -> list[str]:
     for split in ("val", "test"):
         found.append(f"{split}_evaluator.ann_file={data}/annotations/{split}.json")
     return found
-
-
-def run(*command: object) -> None:
-    """Run one of the project's commands, as shown."""
-    words = [str(word) for word in command]
-    print(f"\n$ python {' '.join(words)}", flush=True)
-    status = subprocess.run([sys.executable, *words], cwd=ROOT, check=False).returncode
-    if status:
-        raise ValueError(f"{words[0]} ended with status {status}")
 
 
 def table(found: dict[str, list[dict]]) -> str:

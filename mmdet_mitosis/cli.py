@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import os
 import re
+import subprocess
 import sys
 import traceback
 from collections.abc import Callable
+from pathlib import Path
 from typing import NoReturn
 
 
@@ -35,6 +37,23 @@ def run_main(main: Callable[[], int | None], prog: str) -> NoReturn:
         print(f"{prog}: interrupted", file=sys.stderr)
         sys.exit(130)
     sys.exit(status or 0)
+
+
+def run_script(root: Path, *command: object) -> None:
+    """Run one of the project's commands from another, shown as it is typed.
+
+    Args:
+        root: Root of the checkout.
+        command: The script, relative to it, and its words.
+
+    Raises:
+        ValueError: If it does not succeed.
+    """
+    words = [str(word) for word in command]
+    print(f"\n$ python {' '.join(words)}", flush=True)
+    status = subprocess.run([sys.executable, *words], cwd=root, check=False).returncode
+    if status:
+        raise ValueError(f"{words[0]} ended with status {status}")
 
 
 def one_line(error: BaseException) -> str:

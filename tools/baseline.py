@@ -11,15 +11,14 @@ from __future__ import annotations
 
 import argparse
 import shutil
-import subprocess
-import sys
 from collections.abc import Iterable, Sequence
+from functools import partial
 from pathlib import Path
 
-from mmdet_mitosis.cli import run_main
+from mmdet_mitosis.cli import run_main, run_script
 from mmdet_mitosis.engine.checkpoints import find_checkpoint
 
-ROOT = Path(__file__).resolve().parents[1]
+run = partial(run_script, Path(__file__).resolve().parents[1])
 STAGES = "configs/two_stage/{stage}_{study}.py"
 DONE = ".trained"
 """Marks a work folder whose training has come to its end."""
@@ -165,15 +164,6 @@ def is_older(path: Path, sources: Iterable[Path]) -> bool:
         return True
     changed = path.stat().st_mtime_ns
     return any(source.stat().st_mtime_ns > changed for source in sources)
-
-
-def run(*command: object) -> None:
-    """Run one of the project's commands, as shown."""
-    words = [str(word) for word in command]
-    print(f"\n$ python {' '.join(words)}", flush=True)
-    status = subprocess.run([sys.executable, *words], cwd=ROOT, check=False).returncode
-    if status:
-        raise ValueError(f"{words[0]} ended with status {status}")
 
 
 if __name__ == "__main__":

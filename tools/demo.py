@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import argparse
 import json
-import subprocess
-import sys
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
-from mmdet_mitosis.cli import run_main
+from mmdet_mitosis.cli import run_main, run_script
 
-ROOT = Path(__file__).resolve().parents[1]
+run = partial(run_script, Path(__file__).resolve().parents[1])
 CONFIG = "configs/maskrcnn_r18_demo.py"
 
 
@@ -43,15 +42,6 @@ def main(argv: Sequence[str] | None = None) -> None:
         f"{k}={scores[k]:.2f}" for k in ("f_score", "precision", "recall", "threshold")
     )
     print(f"demo: {figures} pictures={pictures}")
-
-
-def run(*command: object) -> None:
-    """Run one of the project's commands, as shown."""
-    words = [str(word) for word in command]
-    print(f"\n$ python {' '.join(words)}", flush=True)
-    status = subprocess.run([sys.executable, *words], cwd=ROOT, check=False).returncode
-    if status:
-        raise ValueError(f"{words[0]} ended with status {status}")
 
 
 if __name__ == "__main__":

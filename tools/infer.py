@@ -132,7 +132,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     cohort = Cohort(detector, inputs, args.out, options, write)
     cohort.run(rank, world_size)
     with cohort.alone():
-        return report(cohort, args.out)
+        return report(cohort, args.out, alone=world_size == 1)
 
 
 def write_slide(
@@ -145,17 +145,25 @@ def write_slide(
             FORMATS[name].write(folder / FORMATS[name].file_name, result, hotspot)
     if set(PICTURES) & set(args.formats):
         thumbnail = slide.thumbnail(args.picture_side)
-        pictures = {"overlay": draw_slide(thumbnail, result, hotspot)}
-        pictures["heat"] = draw_heat(thumbnail, result)
-        for name, file_name in PICTURES.items():
-            if name in args.formats:
-                png = cv2.imencode(".png", np.ascontiguousarray(pictures[name][..., ::-1]))[1]
-                write_bytes_atomic(folder / file_name, png.tobytes())
+        if "overlay" in args.formats:
+            write_picture(folder / PICTURES["overlay"], draw_slide(thumbnail, result, hotspot))
+        if "heat" in args.formats:
+            write_picture(folder / PICTURES["heat"], draw_heat(thumbnail, result))
     return summarize_slide(result, hotspot)
 
 
-def report(cohort: Cohort, out: Path) -> int:
-    """Write and print what was found in all slides; give the exit status."""
+def write_picture(path: Path, picture_rgb: np.ndarray) -> None:
+    """Write a PNG."""
+    png = cv2.imencode(".png", np.ascontiguousarray(picture_rgb[..., ::-1]))[1]
+    write_bytes_atomic(path, png.tobytes())
+
+
+def report(cohort: Cohort, out: Path, alone: bool) -> int:
+    """Write and print what was found in all slides; give the exit status.
+
+    Of several processes, the last one to end prints, and says by its status that slides failed:
+    launchers end all processes when one says so.
+    """
     summaries, failures = cohort.summaries(), cohort.failures()
     waiting = [given.name for given in cohort.unfinished()]
     rows = [[summary[name] for name in COLUMNS] for summary in summaries]
@@ -172,6 +180,9 @@ def report(cohort: Cohort, out: Path) -> int:
             "unfinished": waiting,
         },
     )
+    if waiting and not alone:
+        print(f"{len(waiting)} slides are with other processes")
+        return 0
     for summary in summaries:
         hotspot = summary["hotspot"]
         print(
@@ -184,7 +195,7 @@ def report(cohort: Cohort, out: Path) -> int:
     for file_name, reason in failures.items():
         print(f"failed: {cell(file_name)}: {cell(reason)}")
     if waiting:
-        print(f"with other processes, or to be done by the same command: {', '.join(waiting[:5])}")
+        print(f"another run is at {', '.join(waiting[:5])}")
     return 1 if failures else 0
 
 

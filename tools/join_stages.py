@@ -8,15 +8,15 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import torch
-from mmengine.config import Config, DictAction
+from mmengine.config import DictAction
 from mmengine.runner import Runner
 from mmengine.runner.checkpoint import weights_to_cpu
 from torch import nn
 
 from mmdet_mitosis.cli import run_main
-from mmdet_mitosis.engine.checkpoints import find_checkpoint, read_checkpoint
-from mmdet_mitosis.engine.launch import build_runner, load_config
-from mmdet_mitosis.engine.threshold_hook import KEY, threshold_record
+from mmdet_mitosis.engine.checkpoints import check_weights, find_checkpoint, read_checkpoint
+from mmdet_mitosis.engine.launch import build_runner, for_testing, load_config
+from mmdet_mitosis.engine.threshold_hook import KEY, choose_threshold, threshold_record
 from mmdet_mitosis.evaluation.centroid_fscore import CHOOSE, CentroidFScore
 from mmdet_mitosis.fileio import check_writable, write_bytes_atomic
 from mmdet_mitosis.models import TwoStageMitosisDetector
@@ -54,16 +54,17 @@ def main(argv: Sequence[str] | None = None) -> None:
         check_writable(folder)
     read = {name: read_checkpoint(path) for name, path in stages.items()}
     threshold = candidate_threshold(
-        stages["candidates"], read["candidates"].get(KEY), args.candidate_threshold
+        stages["candidates"], read["candidates"], args.candidate_threshold
     )
-    runner = build_runner(on_validation(cfg))
+    cfg.load_from, cfg.resume = None, False
+    runner = build_runner(for_testing(cfg, "val", CHOOSE))
     if not isinstance(runner.model, TwoStageMitosisDetector):
         raise ValueError(
             f"{args.config} builds a {type(runner.model).__name__}; expected a config of a "
             "TwoStageMitosisDetector"
         )
     for name, path in stages.items():
-        load_stage(getattr(runner.model, name), read[name]["state_dict"], path, name)
+        load_stage(getattr(runner.model, name), read[name]["state_dict"], path)
     runner.model.candidate_threshold.fill_(threshold)
     record = validate(runner)
     meta = {
@@ -82,17 +83,12 @@ def main(argv: Sequence[str] | None = None) -> None:
     )
 
 
-def candidate_threshold(path: Path, record: dict | None, given: float | None) -> float:
+def candidate_threshold(path: Path, stored: dict, given: float | None) -> float:
     """Take the threshold of the command line, else that of stage 1's checkpoint."""
-    if given is not None:
-        return given
-    if record is None:
-        raise ValueError(
-            f"{path} stores no threshold (a best_*.pth, written after its validation, does): give "
-            "one with --candidate-threshold, chosen on the validation split"
-        )
-    print(f"candidate threshold {record['threshold']:.4f} from {path}, {_aim(record)}")
-    return record["threshold"]
+    threshold, _ = choose_threshold(stored, path, given, "--candidate-threshold")
+    if given is None:
+        print(f"candidate threshold {threshold:.4f} from {path}, {_aim(stored[KEY])}")
+    return threshold
 
 
 def _aim(record: dict) -> str:
@@ -106,30 +102,11 @@ def _aim(record: dict) -> str:
     )
 
 
-def on_validation(cfg: Config) -> Config:
-    """Let a test run over the validation split, and choose the threshold there."""
-    cfg = cfg.copy()
-    cfg.test_dataloader = cfg.val_dataloader
-    cfg.test_evaluator = cfg.val_evaluator
-    cfg.test_evaluator.threshold = CHOOSE
-    cfg.load_from, cfg.resume = None, False
-    # Early stopping would build the training loop, and its data, to test.
-    cfg.custom_hooks = [h for h in cfg.get("custom_hooks", ()) if h.type != "EarlyStoppingHook"]
-    return cfg
-
-
-def load_stage(stage: nn.Module, given: dict, path: Path, name: str) -> None:
+def load_stage(stage: nn.Module, given: dict, path: Path) -> None:
     """Load the weights of a stage; refuse those of another model."""
+    check_weights(stage, given, path)
     given = {key.removeprefix("module."): value for key, value in given.items()}
-    wanted = stage.state_dict()
-    wrong = [k for k, v in wanted.items() if k not in given or given[k].shape != v.shape]
-    if wrong:
-        raise ValueError(
-            f"{path} is of another model: {len(wrong)} of {len(wanted)} parameters of this "
-            f"config's {name}, a {type(stage).__name__}, are missing in it or of another shape, "
-            f"{wrong[0]} first"
-        )
-    stage.load_state_dict({key: given[key] for key in wanted})
+    stage.load_state_dict({key: given[key] for key in stage.state_dict()})
 
 
 def validate(runner: Runner) -> dict:

@@ -12,7 +12,7 @@ from mmengine.config import DictAction
 from mmdet_mitosis.cli import run_main
 from mmdet_mitosis.engine.checkpoints import find_checkpoint, read_checkpoint
 from mmdet_mitosis.engine.launch import load_config
-from mmdet_mitosis.engine.threshold_hook import KEY
+from mmdet_mitosis.engine.threshold_hook import choose_threshold
 from mmdet_mitosis.fileio import check_writable
 from mmdet_mitosis.mining.detector import load_detector
 from mmdet_mitosis.mining.mine import Stage1, describe, mine_split
@@ -65,25 +65,12 @@ def main(argv: Sequence[str] | None = None) -> None:
     cfg = load_config(args.config, None, args.cfg_options)
     checkpoint = find_checkpoint(args.checkpoint)
     check_writable(args.out)
-    threshold, origin = choose_threshold(checkpoint, args.threshold)
+    threshold, origin = choose_threshold(read_checkpoint(checkpoint), checkpoint, args.threshold)
     model = load_detector(cfg, checkpoint, args.out / FOLDER / "log")
     stage1 = Stage1(cfg, checkpoint, threshold, origin, model)
     for split in dict.fromkeys(args.splits):
         info = mine_split(stage1, split, args.out, args.ratio, args.seed)
         print(f"{describe(info)}\n  candidates: {args.out / 'candidates' / f'{split}.json'}")
-
-
-def choose_threshold(checkpoint: Path, given: float | None) -> tuple[float, str]:
-    """Take the threshold of the command line, else the checkpoint's; say where it is from."""
-    if given is not None:
-        return given, "--threshold"
-    record = read_checkpoint(checkpoint).get(KEY)
-    if record is None:
-        raise ValueError(
-            f"{checkpoint} stores no threshold (a best_*.pth, written after its validation, "
-            "does): give one with --threshold"
-        )
-    return float(record["threshold"]), f"{record['chosen_on']} (validation)"
 
 
 if __name__ == "__main__":

@@ -16,10 +16,10 @@ from tqdm import tqdm
 from mmdet_mitosis.cli import run_main
 from mmdet_mitosis.datasets.fields import read_field
 from mmdet_mitosis.engine.checkpoints import find_checkpoint, read_checkpoint
-from mmdet_mitosis.engine.launch import build_runner, load_config
-from mmdet_mitosis.engine.threshold_hook import KEY
+from mmdet_mitosis.engine.launch import build_runner, for_testing, load_config
+from mmdet_mitosis.engine.threshold_hook import choose_threshold
 from mmdet_mitosis.evaluation.centroid_fscore import CentroidFScore
-from mmdet_mitosis.evaluation.detections import FieldDetections, save_detections
+from mmdet_mitosis.evaluation.detections import FieldDetections
 from mmdet_mitosis.evaluation.report import format_summary, summarize
 from mmdet_mitosis.fileio import check_writable, write_bytes_atomic, write_json_atomic
 from mmdet_mitosis.inference.overlay import draw_field
@@ -73,38 +73,17 @@ def main(argv: Sequence[str] | None = None) -> None:
     for target in (cfg.work_dir, args.show_dir, args.out and Path(args.out).parent):
         if target:
             check_writable(target)
-    threshold, origin = choose_threshold(checkpoint, args.threshold)
+    threshold, origin = choose_threshold(read_checkpoint(checkpoint), checkpoint, args.threshold)
     cfg.load_from, cfg.resume = str(checkpoint), False
-    # Early stopping would build the training loop, and its data, to test.
-    cfg.custom_hooks = [h for h in cfg.get("custom_hooks", ()) if h.type != "EarlyStoppingHook"]
     for split in args.split:
         metric = run_split(cfg, split, threshold)
         if is_main_process():
             write_results(args, cfg, split, metric, origin, checkpoint)
 
 
-def choose_threshold(checkpoint: Path, given: float | None) -> tuple[float, str]:
-    """Take the threshold of the command line, else the checkpoint's; say where it is from."""
-    record = read_checkpoint(checkpoint).get(KEY)
-    if given is not None:
-        return given, "--threshold"
-    if record is None:
-        raise ValueError(
-            f"{checkpoint} stores no threshold (a best_*.pth, written after its validation, "
-            "does): give one with --threshold, chosen on the validation split; the log of the "
-            "training prints mitosis/threshold at every validation"
-        )
-    return record["threshold"], f"{record['chosen_on']} (validation)"
-
-
 def run_split(cfg: Config, split: str, threshold: float) -> CentroidFScore:
     """Run the detector over a split."""
-    cfg = cfg.copy()
-    if split != "test":
-        cfg.test_dataloader = cfg[f"{split}_dataloader"]
-        cfg.test_evaluator = cfg[f"{split}_evaluator"]
-    cfg.test_evaluator.threshold = threshold
-    runner = build_runner(cfg)
+    runner = build_runner(for_testing(cfg, split, threshold))
     runner.test()
     return next(m for m in runner.test_evaluator.metrics if isinstance(m, CentroidFScore))
 
@@ -136,7 +115,7 @@ def write_results(
         "config": Path(args.config).name,
         "versions": versions(),
     }
-    save_detections(Path(cfg.work_dir) / f"{split}_detections.json", metric.detections)
+    metric.save(Path(cfg.work_dir) / f"{split}_detections.json")
     scores_file = Path(cfg.work_dir) / f"{split}_scores.json"
     write_json_atomic(scores_file, summary)
     print(f"scores: {scores_file}")
@@ -144,7 +123,7 @@ def write_results(
         out = Path(args.out)
         if len(args.split) > 1:
             out = out.with_stem(f"{out.stem}_{split}")
-        save_detections(out, metric.detections)
+        metric.save(out)
         print(f"detections: {out}")
     if args.show_dir:
         folder = Path(args.show_dir)

@@ -38,16 +38,6 @@ optim_wrapper = dict(optimizer=dict(_delete_=True, type="AdamW", lr=lr, weight_d
 # An F-score where recall is held says little, so the best is that of the highest average precision.
 default_hooks = dict(checkpoint=dict(save_best=metric))
 custom_hooks = [
-    dict(type="ThresholdHook"),
-    dict(type="CheckpointMatchHook"),
-    dict(type="StainReportHook"),
-    dict(type="TimingHook"),
-    dict(
-        type="EarlyStoppingHook",
-        monitor=metric,
-        rule="greater",
-        min_delta=0.001,
-        patience=10,
-        priority="LOWEST",
-    ),
+    {**hook, "monitor": metric} if hook["type"] == "EarlyStoppingHook" else hook
+    for hook in _base_.custom_hooks
 ]

@@ -88,16 +88,9 @@ optim_wrapper = dict(
 )
 default_hooks = dict(checkpoint=dict(by_epoch=True, interval=1, save_best=metric))
 custom_hooks = [
-    dict(type="CheckpointMatchHook"),
-    dict(type="StainReportHook"),
-    dict(type="TimingHook"),
-    dict(
-        type="EarlyStoppingHook",
-        monitor=metric,
-        rule="greater",
-        min_delta=0.001,
-        patience=patience,
-        priority="LOWEST",
-    ),
+    {**hook, "monitor": metric, "patience": patience}
+    if hook["type"] == "EarlyStoppingHook"
+    else hook
+    for hook in _base_.custom_hooks
 ]
 log_processor = dict(by_epoch=True)

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from data_prep.sources.text import finite, load_json
+from data_prep.sources.text import load_json
+from mmdet_mitosis.json_file import finite
 
 
 @dataclass(frozen=True)

@@ -11,8 +11,9 @@ from typing import Any
 
 from data_prep.sources.domains import Domain, edition, scanner_name
 from data_prep.sources.resolution import check_mpp
-from data_prep.sources.text import finite, load_json
+from data_prep.sources.text import load_json
 from mmdet_mitosis.evaluation.categories import is_mitosis
+from mmdet_mitosis.json_file import finite
 
 
 @dataclass(frozen=True)

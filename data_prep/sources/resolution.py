@@ -8,11 +8,9 @@ from pathlib import Path
 import tifffile
 
 from data_prep.images import TIFF_SUFFIXES
+from mmdet_mitosis.inference.slides.resolution import tiff_sides
 
 MIN_MPP, MAX_MPP = 0.05, 5.0
-UM_PER_UNIT = {2: 25400.0, 3: 10000.0}
-"""By TIFF's ResolutionUnit: inch and centimetre."""
-
 MAX_ASPECT = 1.02
 
 
@@ -35,13 +33,13 @@ def check_mpp(mpp: float, where: str) -> float:
 
 
 def tiff_mpp(path: Path) -> float | None:
-    """Read the size of a pixel from a TIFF's resolution tags.
+    """Read the size of a pixel from a TIFF.
 
     Args:
         path: The image, of any format.
 
     Returns:
-        The size, µm, or None if it is no TIFF, has no such tags, or they say what cannot be: the
+        The size, µm, or None if it is no TIFF, does not say it, or says what cannot be: the
         72 dpi of most programs, or pixels that are no squares.
 
     Raises:
@@ -51,14 +49,11 @@ def tiff_mpp(path: Path) -> float | None:
         return None
     try:
         with tifffile.TiffFile(path) as tiff:
-            tags = tiff.pages[0].tags
-            names = ("XResolution", "YResolution", "ResolutionUnit")
-            across, down, unit = (tags[n].value if n in tags else None for n in names)
+            sides = tiff_sides(tiff)
     except Exception as error:  # tifffile raises its own kinds and plain ones
         raise ValueError(f"cannot read {path} as a TIFF: {error}") from error
-    if not across or not down or unit not in UM_PER_UNIT or not all((*across, *down)):
+    if sides is None:
         return None
-    sides = [UM_PER_UNIT[unit] * per / dots for dots, per in (across, down)]
     mpp = math.sqrt(sides[0] * sides[1])
     plausible = MIN_MPP <= mpp <= MAX_MPP and max(sides) <= MAX_ASPECT * min(sides)
     return round(mpp, 4) if plausible else None

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import math
 from pathlib import Path
 from typing import Any
 
@@ -82,21 +81,3 @@ def shown(text: str) -> str:
         The value in quotes.
     """
     return repr(text if len(text) <= MAX_SHOWN else f"{text[:MAX_SHOWN]}…")
-
-
-def finite(value: Any) -> float | None:
-    """Take a number of json.
-
-    Args:
-        value: Anything that json can hold.
-
-    Returns:
-        The number, or None if it is none, or not finite, or too large for a float.
-    """
-    if not isinstance(value, int | float) or isinstance(value, bool):
-        return None
-    try:
-        number = float(value)
-    except OverflowError:
-        return None
-    return number if math.isfinite(number) else None

@@ -62,6 +62,24 @@ def parse_assignments(text: str) -> dict[str, Any]:
     return found
 
 
+def settings_of(text: str, name: str) -> dict[str, Any]:
+    """Read one dictionary of a config's text.
+
+    Args:
+        text: As :func:`parse_assignments`; MMEngine dumps configs in that form.
+        name: The setting.
+
+    Returns:
+        The dictionary; an empty one where the setting is not there or none, or the text is of
+        another form.
+    """
+    try:
+        value = parse_assignments(text).get(name)
+    except (ValueError, SyntaxError, RecursionError, MemoryError):
+        return {}
+    return value if isinstance(value, dict) else {}
+
+
 def _value(node: ast.expr) -> Any:
     """Give the value of a literal."""
     match node:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from copy import deepcopy
 from http.client import HTTPException
 from pathlib import Path
 from urllib.parse import urlparse
@@ -125,6 +126,25 @@ def latest_checkpoint(work_dir: str | Path) -> Path | None:
     found = [p for kind in ("iter", "epoch") for p in Path(work_dir).glob(f"{kind}_*.pth")]
     numbered = [(int(p.stem.split("_")[1]), p) for p in found if p.stem.split("_")[1].isdigit()]
     return max(numbered)[1] if numbered else None
+
+
+def for_testing(cfg: Config, split: str, threshold: float | str) -> Config:
+    """Let a test run over a split.
+
+    Args:
+        cfg: The config; it is not changed.
+        split: ``val`` or ``test``.
+        threshold: As ``CentroidFScore`` takes it.
+
+    Returns:
+        A copy whose test is that of the split.
+    """
+    cfg = deepcopy(cfg)
+    cfg.test_dataloader, cfg.test_evaluator = cfg[f"{split}_dataloader"], cfg[f"{split}_evaluator"]
+    cfg.test_evaluator.threshold = threshold
+    # Early stopping would build the training loop, and its data, to test.
+    cfg.custom_hooks = [h for h in cfg.get("custom_hooks", ()) if h.type != "EarlyStoppingHook"]
+    return cfg
 
 
 def build_runner(cfg: Config) -> Runner:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from pathlib import Path
+
 from mmdet.registry import HOOKS
 from mmengine.hooks import Hook
 from mmengine.runner import BaseLoop, Runner
@@ -33,6 +36,34 @@ def threshold_record(metric: CentroidFScore, metrics: dict) -> dict:
         record["min_recall"] = float(metric.min_recall)
         record["recall"] = float(metrics[f"{metric.prefix}/recall"])
     return record
+
+
+def choose_threshold(
+    stored: Mapping, path: str | Path, given: float | None, option: str = "--threshold"
+) -> tuple[float, str]:
+    """Take the threshold that a user gives, else the one that a checkpoint stores.
+
+    Args:
+        stored: Content of the checkpoint.
+        path: Where that is from, for the message.
+        given: What the user gives, or None.
+        option: How he gives it.
+
+    Returns:
+        The threshold, and where it is from.
+
+    Raises:
+        ValueError: If there is none.
+    """
+    if given is not None:
+        return given, option
+    if KEY not in stored:
+        raise ValueError(
+            f"{path} stores no threshold (a best_*.pth, written after its validation, does): give "
+            f"one with {option}, chosen on the validation split; the log of the training prints "
+            "mitosis/threshold at every validation"
+        )
+    return float(stored[KEY]["threshold"]), f"{stored[KEY]['chosen_on']} (validation)"
 
 
 @HOOKS.register_module()

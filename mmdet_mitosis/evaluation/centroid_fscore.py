@@ -5,11 +5,12 @@ from __future__ import annotations
 import logging
 from collections import defaultdict
 from collections.abc import Sequence
+from pathlib import Path
 
-import numpy as np
 from mmdet.registry import METRICS
 from mmengine.evaluator import BaseMetric
 from mmengine.logging import print_log
+from mmengine.structures import InstanceData
 
 from mmdet_mitosis.evaluation.detections import FieldDetections, save_detections
 from mmdet_mitosis.evaluation.functional import MATCH_METHODS, Curve
@@ -24,14 +25,13 @@ from mmdet_mitosis.evaluation.scoring import (
 )
 from mmdet_mitosis.evaluation.truth import load_truth
 from mmdet_mitosis.evaluation.windows import (
+    CENTERS,
     WindowDetections,
-    mask_centroids,
-    mask_polygons,
     merge_field,
+    window_detections,
 )
 
 CHOOSE = "choose"
-CENTERS = ("box", "mask")
 
 
 @METRICS.register_module()
@@ -110,23 +110,8 @@ class CentroidFScore(BaseMetric):
         """
         for sample in data_samples:
             image_id, window = self._place(sample)
-            pred = sample["pred_instances"]
-            mitoses = pred["labels"].cpu().numpy() == 0
-            bboxes = pred["bboxes"].cpu().numpy()[mitoses].astype(float)
-            masks = pred["masks"].cpu().numpy()[mitoses] if "masks" in pred else None
-            offset = np.array(window[:2], dtype=float)
-            self.results.append(
-                WindowDetections(
-                    image_id=image_id,
-                    window_xyxy=window,
-                    centers_xy=self._centers(bboxes, masks) + offset,
-                    bboxes_xyxy=bboxes + np.tile(offset, 2),
-                    scores=pred["scores"].cpu().numpy()[mitoses].astype(float),
-                    polygons=[[] for _ in bboxes]
-                    if masks is None
-                    else [mask_polygons(mask, window[:2]) for mask in masks],
-                )
-            )
+            pred = InstanceData(**sample["pred_instances"])
+            self.results.append(window_detections(pred, image_id, window, self.center))
 
     def compute_metrics(self, results: list[WindowDetections]) -> dict[str, float]:
         """Merge, match and count.
@@ -151,8 +136,16 @@ class CentroidFScore(BaseMetric):
             )
         self.detections = self._merge(results)
         if self.outfile:
-            save_detections(self.outfile, self.detections)
+            self.save(self.outfile)
         return self._metrics()
+
+    def save(self, path: str | Path) -> None:
+        """Write the detections of the last evaluation as COCO results of the fields.
+
+        Args:
+            path: File to write.
+        """
+        save_detections(path, self.detections, min(self.truth.mitosis_ids))
 
     def _metrics(self) -> dict[str, float]:
         """Score the merged detections."""
@@ -213,15 +206,6 @@ class CentroidFScore(BaseMetric):
             return tile.image_id, tile.window_xyxy
         height, width = sample["ori_shape"][:2]
         return image_id, (0, 0, width, height)
-
-    def _centers(self, bboxes_xyxy: np.ndarray, masks: np.ndarray | None) -> np.ndarray:
-        """Give the points that are matched, (N, 2), px of the image."""
-        centers = (bboxes_xyxy[:, :2] + bboxes_xyxy[:, 2:]) / 2
-        if self.center == "box":
-            return centers
-        if masks is None:
-            raise ValueError("center='mask' needs a detector with masks: take center='box'")
-        return mask_centroids(masks, centers)
 
     def _merge(self, results: list[WindowDetections]) -> dict[int, FieldDetections]:
         """Bring the windows of each field together."""

@@ -44,7 +44,9 @@ class FieldDetections:
         )
 
 
-def save_detections(path: str | Path, detections: dict[int, FieldDetections]) -> None:
+def save_detections(
+    path: str | Path, detections: dict[int, FieldDetections], category_id: int = 1
+) -> None:
     """Write field-level detections as COCO results.
 
     Each has ``image_id category_id bbox score``, ``point`` (its centre, x first) and, where the
@@ -53,6 +55,7 @@ def save_detections(path: str | Path, detections: dict[int, FieldDetections]) ->
     Args:
         path: File to write; it appears whole or not at all.
         detections: By image id.
+        category_id: That of mitoses in the ground truth.
     """
     records = []
     for image_id, found in sorted(detections.items()):
@@ -60,7 +63,7 @@ def save_detections(path: str | Path, detections: dict[int, FieldDetections]) ->
             x1, y1, x2, y2 = (round(float(v), 2) for v in found.bboxes_xyxy[i])
             record = {
                 "image_id": image_id,
-                "category_id": 1,
+                "category_id": category_id,
                 "bbox": [x1, y1, round(x2 - x1, 2), round(y2 - y1, 2)],
                 "score": round(float(found.scores[i]), 6),
                 "point": [round(float(v), 2) for v in found.centers_xy[i]],

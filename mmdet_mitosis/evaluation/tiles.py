@@ -41,7 +41,7 @@ def fields_of_tiles(
             for cell in cells[tile["id"]]:
                 moved = _moved(cell, offset)
                 key = (moved["mitosis"], *moved["xy"].round(1).tolist())
-                # Of the pieces that tiles show of a polygon, the one of most corners and reach.
+                # Of what tiles show of its outline, the piece that reaches furthest is the whole.
                 if key not in shown or _reach(moved) > _reach(shown[key]):
                     shown[key] = moved
         right, bottom = np.max([tile["window"][2:] for tile in parts], axis=0).tolist()

@@ -47,12 +47,15 @@ class Truth:
     Attributes:
         fields: The labelled fields, also those without mitoses, in the order of the json.
         tiles: By image id, where the images of the json are tiles; empty where they are fields.
-        unlabelled: Image ids of fields that nobody has labelled; they cannot be scored.
+        unlabelled: File names, by image id, of fields that nobody has labelled; they cannot be
+            scored.
+        mitosis_ids: Ids of the categories of mitoses.
     """
 
     fields: list[FieldTruth]
     tiles: dict[int, Tile] = field(default_factory=dict)
-    unlabelled: frozenset[int] = frozenset()
+    unlabelled: dict[int, str] = field(default_factory=dict)
+    mitosis_ids: frozenset[int] = frozenset({1})
 
 
 def load_fields(ann_file: str | Path, mpp: float | None = None) -> list[FieldTruth]:
@@ -122,14 +125,17 @@ def _truth(coco: dict, mpp: float | None) -> Truth:
     tiles: dict[int, Tile] = {}
     if any("window" in image for image in images.values()):
         images, cells, tiles = fields_of_tiles(images, cells)
-    unlabelled = frozenset(i for i, image in images.items() if not image.get("labelled", True))
+    unlabelled = {
+        i: image["file_name"] for i, image in images.items() if not image.get("labelled", True)
+    }
     has_look_alikes = False in kinds.values()
     fields = [
         _field(image, cells[image_id], has_look_alikes, mpp)
         for image_id, image in images.items()
         if image_id not in unlabelled
     ]
-    return Truth(fields, tiles, unlabelled)
+    mitosis_ids = frozenset(i for i, is_mitotic in kinds.items() if is_mitotic)
+    return Truth(fields, tiles, unlabelled, mitosis_ids)
 
 
 def _cell(ann: dict, image: dict, mitosis: bool) -> dict:

@@ -6,10 +6,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from mmengine.structures import InstanceData
 
 from mmdet_mitosis.evaluation.detections import FieldDetections
 from mmdet_mitosis.evaluation.functional import merge_windows
 from mmdet_mitosis.geometry.shapes import pixel_polygons
+
+CENTERS = ("box", "mask")
+"""What can stand for a detection's place."""
 
 
 @dataclass(frozen=True)
@@ -26,6 +30,49 @@ class WindowDetections:
     bboxes_xyxy: np.ndarray
     scores: np.ndarray
     polygons: list[list[np.ndarray]]
+
+
+def window_detections(
+    pred: InstanceData,
+    image_id: int,
+    window_xyxy: tuple[int, int, int, int],
+    center: str = "box",
+) -> WindowDetections:
+    """Take the mitoses of a prediction to the frame of the field.
+
+    Args:
+        pred: ``bboxes`` (N, 4), ``scores`` and ``labels`` (N,), and (N, H, W) ``masks`` where the
+            detector gives them; px of the window. Label 0 is the mitosis.
+        image_id: Of the field.
+        window_xyxy: The window, px of the field.
+        center: Point of a detection: the middle of its ``box``, or the centre of mass of its
+            ``mask``.
+
+    Returns:
+        The detections.
+
+    Raises:
+        ValueError: If the centre of masks is asked for and there are none.
+    """
+    mitoses = (pred.labels == 0).cpu()
+    bboxes = pred.bboxes.cpu()[mitoses].numpy().astype(float)
+    masks = pred.masks.cpu()[mitoses].numpy() if "masks" in pred else None
+    offset = np.array(window_xyxy[:2], dtype=float)
+    centers = (bboxes[:, :2] + bboxes[:, 2:]) / 2
+    if center == "mask":
+        if masks is None:
+            raise ValueError("center='mask' needs a detector with masks: take center='box'")
+        centers = mask_centroids(masks, centers)
+    return WindowDetections(
+        image_id=image_id,
+        window_xyxy=window_xyxy,
+        centers_xy=centers + offset,
+        bboxes_xyxy=bboxes + np.tile(offset, 2),
+        scores=pred.scores.cpu()[mitoses].numpy().astype(float),
+        polygons=[[] for _ in bboxes]
+        if masks is None
+        else [mask_polygons(mask, window_xyxy[:2]) for mask in masks],
+    )
 
 
 def merge_field(windows: Sequence[WindowDetections], radius_px: float) -> FieldDetections:

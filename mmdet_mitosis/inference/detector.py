@@ -19,8 +19,8 @@ from mmengine.registry import init_default_scope
 from mmdet_mitosis.engine.checkpoints import check_weights, find_checkpoint, read_checkpoint
 from mmdet_mitosis.engine.embedded_config import config_of_checkpoint
 from mmdet_mitosis.engine.launch import load_config
-from mmdet_mitosis.engine.threshold_hook import KEY
-from mmdet_mitosis.evaluation.windows import WindowDetections, mask_polygons
+from mmdet_mitosis.engine.threshold_hook import choose_threshold
+from mmdet_mitosis.evaluation.windows import WindowDetections, window_detections
 from mmdet_mitosis.inference.records import SlideResult
 from mmdet_mitosis.inference.slide_run import SlideRun
 from mmdet_mitosis.inference.slides import Slide, open_slide
@@ -79,7 +79,7 @@ class MitosisDetector:
             raise ValueError(f"the config of {path} is no detector's: it has no {missing[0]!r}")
         self.batch_size, self.workers = batch_size, workers
         self.device = device or ("cuda:0" if torch.cuda.is_available() else "cpu")
-        self.threshold, self.threshold_from = _threshold(stored, path, threshold)
+        self.threshold, self.threshold_from = choose_threshold(stored, path, threshold)
         self.mpp = float(self.cfg.get("mpp", MODEL_MPP))
         self.window_size = int(self.cfg.test_dataloader.dataset.get("window_size", 512))
         self.model = _build_model(self.cfg, stored["state_dict"], path).to(self.device)
@@ -144,7 +144,10 @@ class MitosisDetector:
             What was found in each, in the frame of its place.
         """
         samples = self.model.test_step(pseudo_collate(list(prepared)))
-        return [_found(s, tuple(w)) for s, w in zip(samples, windows_xyxy, strict=True)]
+        return [
+            window_detections(sample.pred_instances, 0, tuple(window))
+            for sample, window in zip(samples, windows_xyxy, strict=True)
+        ]
 
 
 def _open(image: np.ndarray | str | Path, mpp: float | None) -> Slide:
@@ -157,37 +160,6 @@ def _open(image: np.ndarray | str | Path, mpp: float | None) -> Slide:
         raise ValueError(f"an array has no resolution: give it with mpp, µm a pixel, got {mpp}")
     size = (image.shape[1], image.shape[0])
     return Slide(Path("array"), WholeImage(size, lambda: image), mpp, "given")
-
-
-def _found(sample: Any, window: tuple[int, int, int, int]) -> WindowDetections:
-    """Take the mitoses of a prediction."""
-    pred = sample.pred_instances
-    mitoses = (pred.labels == 0).cpu()
-    bboxes = pred.bboxes.cpu()[mitoses].numpy().astype(float)
-    masks = pred.masks.cpu()[mitoses].numpy() if "masks" in pred else None
-    offset = np.tile(np.array(window[:2], dtype=float), 2)
-    return WindowDetections(
-        image_id=0,
-        window_xyxy=window,
-        centers_xy=(bboxes[:, :2] + bboxes[:, 2:]) / 2 + offset[:2],
-        bboxes_xyxy=bboxes + offset,
-        scores=pred.scores.cpu()[mitoses].numpy().astype(float),
-        polygons=[[] for _ in bboxes]
-        if masks is None
-        else [mask_polygons(mask, window[:2]) for mask in masks],
-    )
-
-
-def _threshold(stored: dict, path: Path, given: float | None) -> tuple[float, str]:
-    """Take the threshold that is given, else the checkpoint's; say where it is from."""
-    if given is not None:
-        return given, "--threshold"
-    if KEY not in stored:
-        raise ValueError(
-            f"{path} stores no threshold (a best_*.pth does): give one with --threshold, chosen on "
-            "a validation split"
-        )
-    return float(stored[KEY]["threshold"]), f"{stored[KEY]['chosen_on']} (validation)"
 
 
 def _build_model(cfg: Config, weights: dict, path: Path) -> torch.nn.Module:

@@ -14,7 +14,7 @@ import mmengine
 import torch
 
 import mmdet_mitosis
-from mmdet_mitosis.report.config_text import settings_of
+from mmdet_mitosis.engine.embedded_config import settings_of
 from mmdet_mitosis.report.scored_run import ScoredRun
 
 MMCV_NAMES = ("mmcv", "mmcv-lite", "mmcv-full", "onedl-mmcv")

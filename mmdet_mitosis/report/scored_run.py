@@ -10,8 +10,8 @@ from pathlib import Path
 
 from mmdet_mitosis.evaluation.detections import FieldDetections
 from mmdet_mitosis.evaluation.functional import MATCH_METHODS
+from mmdet_mitosis.evaluation.results import Target, read_results
 from mmdet_mitosis.evaluation.truth import FieldTruth, Truth, load_truth
-from mmdet_mitosis.report.read_detections import read_detections
 from mmdet_mitosis.report.training_log import TrainingLog, read_training_log
 
 TEXTS = ("threshold_from", "method", "ann_file", "image_root", "checkpoint", "config")
@@ -68,16 +68,16 @@ def load_run(
             f"no such annotation file: {ann_file} ({scores_file} names it as that of the test; "
             "--ann-file says where it is now)"
         )
-    truth = load_truth(ann_file)
-    _check_belongs(scores, scores_file, ann_file, truth)
+    target = Target(ann_file, load_truth(ann_file))
+    _check_belongs(scores, scores_file, ann_file, target.truth)
     config = folder / Path(scores["config"]).name
     return ScoredRun(
         split=split,
         scores=scores,
         tested=datetime.fromtimestamp(scores_file.stat().st_mtime),
-        fields=truth.fields,
-        n_unlabelled=len(truth.unlabelled),
-        detections=read_detections(folder / f"{split}_detections.json", truth, ann_file),
+        fields=target.fields,
+        n_unlabelled=len(target.truth.unlabelled),
+        detections=_read_detections(folder / f"{split}_detections.json", target),
         image_root=Path(image_root or scores["image_root"]),
         config_text=config.read_text("utf-8", "replace") if config.is_file() else None,
         training=read_training_log(folder),
@@ -113,6 +113,16 @@ def _read_scores(path: Path) -> dict:
         known = ", ".join(MATCH_METHODS)
         raise ValueError(f"{path}: method must be one of {known}, got {scores['method']!r}")
     return scores
+
+
+def _read_detections(path: Path, target: Target) -> dict[int, FieldDetections]:
+    """Read what was found, by image id."""
+    if not path.is_file():
+        raise FileNotFoundError(
+            f"no {path.name} in {path.parent}: run tools/test.py again, which writes it beside "
+            "the scores"
+        )
+    return read_results(path, target.as_saved()).detections
 
 
 def _check_belongs(scores: dict, scores_file: Path, ann_file: Path, truth: Truth) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from mmdet_mitosis.report.config_text import settings_of
+from mmdet_mitosis.engine.embedded_config import settings_of
 
 LOSS, F_SCORE = "loss", "/f_score"
 

@@ -3,7 +3,11 @@
 import pytest
 from mmengine.config import Config
 
-from mmdet_mitosis.engine.embedded_config import config_of_checkpoint, parse_assignments
+from mmdet_mitosis.engine.embedded_config import (
+    config_of_checkpoint,
+    parse_assignments,
+    settings_of,
+)
 from tests.make_data import CONFIGS
 
 
@@ -57,3 +61,24 @@ def test_whatever_would_run_is_refused(text) -> None:
 def test_a_checkpoint_without_a_config_says_how_to_name_one(checkpoint) -> None:
     with pytest.raises(ValueError, match=r"a\.pth carries no config: name it with --config"):
         config_of_checkpoint(checkpoint, "a.pth")
+
+
+def test_one_setting_of_a_dumped_config() -> None:
+    text = "a = 1\nrandomness = dict(seed=3, nested=dict(x=-1))\n"
+    assert settings_of(text, "randomness") == {"seed": 3, "nested": {"x": -1}}
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "randomness = 3",
+        "randomness = dict(",
+        "other = dict(seed=1)",
+        "\0",
+        "(" * 5000,
+        "randomness = dict(seed=open('x'))",
+    ],
+)
+def test_what_is_not_of_that_form_has_no_settings(text: str) -> None:
+    assert settings_of(text, "randomness") == {}

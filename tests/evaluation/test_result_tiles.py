@@ -159,7 +159,7 @@ def test_tiles_of_a_field_that_nobody_has_labelled_are_left_out(tmp_path) -> Non
     value["images"][0]["labelled"] = False
     tiled = write(tmp_path / "tiles.json", tiles_json(value, 256, 0.6))
     target = load_target(tiled)
-    assert target.unlabelled_names == {"source/01.tif"}
+    assert target.truth.unlabelled == {1: "source/01.tif"}
     unlabelled = [i for i, tile in target.truth.tiles.items() if tile.image_id == 1]
     records = [
         {"image_id": i, "category_id": 1, "point": [9, 9], "score": 0.5} for i in unlabelled[:2]

@@ -135,4 +135,4 @@ def test_fields_that_nobody_labelled_are_not_scored(tmp_path) -> None:
     value["images"][1]["labelled"] = False
     truth = load_truth(write(tmp_path / "val.json", value))
     assert [field.image_id for field in truth.fields] == [1]
-    assert truth.unlabelled == {2}
+    assert truth.unlabelled == {2: "source/02.tif"}

@@ -4,7 +4,9 @@ import importlib.util
 import os
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 
@@ -34,14 +36,21 @@ def succeed(*words: object) -> str:
     return done.stdout
 
 
-def end_here(name: str, words: list, capsys: pytest.CaptureFixture) -> tuple[int, str]:
-    """Run a command in this process; give its status and what it said to stderr."""
+def load(name: str) -> ModuleType:
+    """Import a command of ``tools/``."""
     spec = importlib.util.spec_from_file_location(f"tool_{name}", ROOT / "tools" / f"{name}.py")
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
+    return module
+
+
+def end_here(name: str, words: Sequence, capsys: pytest.CaptureFixture) -> tuple[int, str, str]:
+    """Run a command in this process; give its status, and what it printed and said."""
+    main = load(name).main
     with pytest.raises(SystemExit) as caught:
-        run_main(lambda: module.main([str(word) for word in words]), f"{name}.py")
-    return caught.value.code, capsys.readouterr().err
+        run_main(lambda: main([str(word) for word in words]), f"{name}.py")
+    said = capsys.readouterr()
+    return caught.value.code, said.out, said.err
 
 
 def options(data: Path) -> list[str]:

@@ -1,20 +1,17 @@
 """tools/baseline.py: the order of its steps, and what is not done again."""
 
-import importlib.util
 import os
 from pathlib import Path
 
 import pytest
 
-from tests.tools.commands import ROOT
+from tests.tools.commands import load
 
 
 @pytest.fixture
 def tool(monkeypatch):
     """The command, with its steps recorded and their products made."""
-    spec = importlib.util.spec_from_file_location("baseline", ROOT / "tools" / "baseline.py")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
+    module = load("baseline")
     module.steps = []
     clock = iter(range(10**9, 10**9 + 10**6))
 

@@ -1,6 +1,5 @@
 """tools/browse_stain.py: a sheet that is whole or not there, and one sentence for a mistake."""
 
-import importlib.util
 import json
 import re
 from pathlib import Path
@@ -10,7 +9,6 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from mmdet_mitosis.cli import run_main
 from mmdet_mitosis.stain import NORMALIZERS, MacenkoNormalizer, StainFit
 from mmdet_mitosis.stain.sheet import (
     GAP_PX,
@@ -21,29 +19,19 @@ from mmdet_mitosis.stain.sheet import (
     stain_colors,
     stain_sheet,
 )
-from tests.tools.commands import ROOT
+from tests.tools.commands import end_here
 from tests.transforms.tissue import STAINS, TARGET, blank, save, tissue
 
 TOP = 2 * LINE_PX + 2 * GAP_PX
 
 
-@pytest.fixture(scope="module")
-def tool():
-    spec = importlib.util.spec_from_file_location("browse", ROOT / "tools" / "browse_stain.py")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
 @pytest.fixture
-def end(tool, capsys):
-    """Run the command; give its status and what it said."""
+def end(capsys):
+    """Run the command in this process; give its status and all that it said."""
 
     def run(*words):
-        with pytest.raises(SystemExit) as caught:
-            run_main(lambda: tool.main([str(word) for word in words]), "browse_stain.py")
-        said = capsys.readouterr()
-        return caught.value.code, said.out + said.err
+        status, out, err = end_here("browse_stain", words, capsys)
+        return status, out + err
 
     return run
 

@@ -1,7 +1,6 @@
 """tools/compare.py, run as a user runs it."""
 
 import csv
-import importlib.util
 import json
 import runpy
 import sys
@@ -9,7 +8,6 @@ from pathlib import Path
 
 import pytest
 
-from mmdet_mitosis.cli import run_main
 from mmdet_mitosis.evaluation.detections import save_detections
 from mmdet_mitosis.evaluation.report import summarize
 from mmdet_mitosis.evaluation.truth import load_fields
@@ -24,28 +22,13 @@ from tests.evaluation.result_files import (
     write_tupac,
 )
 from tests.evaluation.test_tiles import fields_json, tiles_json
-from tests.tools.commands import ROOT
-
-
-@pytest.fixture(scope="module")
-def tool():
-    spec = importlib.util.spec_from_file_location("compare", ROOT / "tools" / "compare.py")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+from tests.tools.commands import ROOT, end_here
 
 
 @pytest.fixture
-def end(tool, capsys):
+def end(capsys):
     """Run the command in this process; give its status, and what it printed and said."""
-
-    def run_here(*words: object) -> tuple[int, str, str]:
-        with pytest.raises(SystemExit) as caught:
-            run_main(lambda: tool.main([str(word) for word in words]), "compare.py")
-        said = capsys.readouterr()
-        return caught.value.code, said.out, said.err
-
-    return run_here
+    return lambda *words: end_here("compare", words, capsys)
 
 
 def work_folder(folder: Path, ann_file: Path, points: dict, threshold: float, **more) -> Path:

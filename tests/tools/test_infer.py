@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.tools.commands import ROOT, end_here, run, succeed
+from mmdet_mitosis.inference.inputs import Input
+from tests.tools.commands import ROOT, end_here, load, run, succeed
 
 FILES = {
     "detections.csv",
@@ -55,6 +56,41 @@ def test_fields_become_counts_and_the_bad_one_is_named(slides, work, tmp_path) -
     assert before == {p: p.stat().st_mtime_ns for p in before}
 
 
+class Done:
+    """Slides of which some failed and some are with other processes."""
+
+    def __init__(self, failed, waiting):
+        self.failed, self.waiting, self.inputs = failed, waiting, [1, 2]
+
+    def summaries(self):
+        return []
+
+    def failures(self):
+        return dict.fromkeys(self.failed, "no slide")
+
+    def unfinished(self):
+        return [Input(Path(name), name, name) for name in self.waiting]
+
+
+@pytest.mark.parametrize(
+    ("failed", "waiting", "alone", "status"),
+    [
+        ([], [], True, 0),
+        (["a"], [], True, 1),
+        (["a"], ["b"], True, 1),
+        (["a"], ["b"], False, 0),  # the launcher would end the process that has b
+        (["a"], [], False, 1),
+    ],
+)
+def test_of_several_processes_the_last_one_says_that_slides_failed(
+    tmp_path, capsys, failed, waiting, alone, status
+) -> None:
+    report = load("infer").report
+    assert report(Done(failed, waiting), tmp_path, alone) == status
+    assert ("failed: a" in capsys.readouterr().out) is (status == 1)
+    assert json.loads((tmp_path / "summary.json").read_text())["unfinished"] == waiting
+
+
 @pytest.mark.parametrize(
     ("words", "message"),
     [
@@ -67,6 +103,6 @@ def test_fields_become_counts_and_the_bad_one_is_named(slides, work, tmp_path) -
 )
 def test_a_mistake_is_one_sentence(slides, tmp_path, words, message, capsys, monkeypatch) -> None:
     monkeypatch.delenv("RANK", raising=False)
-    status, said = end_here("infer", [slides, "--out", tmp_path / "out", *words], capsys)
+    status, _, said = end_here("infer", [slides, "--out", tmp_path / "out", *words], capsys)
     assert status == 2
     assert message in said.splitlines()[-1]

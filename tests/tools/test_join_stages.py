@@ -92,11 +92,11 @@ def refused(arguments: list, monkeypatch: pytest.MonkeyPatch) -> str:
 def test_checkpoints_of_other_models_are_refused(stages, tmp_path, monkeypatch) -> None:
     said = refused(words(stages, tmp_path, "candidates", "candidates"), monkeypatch)
     assert f"{stages['candidates']} is of another model" in said
-    assert "refiner, a CandidateRefiner" in said
+    assert "this config's CandidateRefiner are missing" in said
     arguments = words(stages, tmp_path, "refiner", "refiner")
     said = refused([*arguments, "--candidate-threshold", "0.5"], monkeypatch)
     assert f"{stages['refiner']} is of another model" in said
-    assert "candidates, a CandidateDetector" in said
+    assert "this config's CandidateDetector are missing" in said
     wider = ["--cfg-options", "model.refiner.backbone.base_channels=16"]
     said = refused([*words(stages, tmp_path), *wider], monkeypatch)
     assert f"{stages['refiner']} is of another model" in said
@@ -131,7 +131,7 @@ def test_another_suffix_is_refused(stages, tmp_path, capsys) -> None:
     [
         (RECORD, None, THRESHOLD, "for a recall of 0.95: 0.960 on annotations/val.json"),
         ({**RECORD, "recall": 0.9}, None, THRESHOLD, "0.95, which is out of reach: 0.900 on"),
-        ({"threshold": 0.7}, None, 0.7, "chosen for the F-score"),
+        ({"threshold": 0.7, "chosen_on": "val.json"}, None, 0.7, "chosen for the F-score"),
         (RECORD, 0.2, 0.2, ""),
         (RECORD, 0.0, 0.0, ""),
         (None, 0.3, 0.3, ""),
@@ -140,6 +140,7 @@ def test_another_suffix_is_refused(stages, tmp_path, capsys) -> None:
 def test_where_the_threshold_of_the_candidates_comes_from(
     capsys, record, given, threshold, said
 ) -> None:
-    assert candidate_threshold(Path("stage1.pth"), record, given) == threshold
+    stored = {} if record is None else {KEY: record}
+    assert candidate_threshold(Path("stage1.pth"), stored, given) == threshold
     printed = capsys.readouterr().out
     assert said in printed and bool(printed) == bool(said)

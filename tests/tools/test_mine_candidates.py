@@ -1,16 +1,14 @@
 """tools/mine_candidates.py: from a trained detector to a trained refiner, and what goes wrong."""
 
-import importlib.util
 import json
 from pathlib import Path
 
 import pytest
 import torch
 
-from mmdet_mitosis.cli import run_main
 from mmdet_mitosis.engine.checkpoints import find_checkpoint, read_checkpoint
 from mmdet_mitosis.evaluation.truth import load_fields
-from tests.tools.commands import CONFIG, ROOT, options, succeed
+from tests.tools.commands import CONFIG, ROOT, end_here, options, succeed
 
 REFINER = "configs/two_stage/refiner_demo.py"
 
@@ -19,16 +17,7 @@ REFINER = "configs/two_stage/refiner_demo.py"
 def end(monkeypatch, capsys):
     """Run the command in this process; give its status and what it said to stderr."""
     monkeypatch.chdir(ROOT)
-    spec = importlib.util.spec_from_file_location("mine", ROOT / "tools" / "mine_candidates.py")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-
-    def run(*words):
-        with pytest.raises(SystemExit) as caught:
-            run_main(lambda: module.main([str(w) for w in words]), "mine_candidates.py")
-        return caught.value.code, capsys.readouterr().err
-
-    return run
+    return lambda *words: end_here("mine_candidates", words, capsys)[::2]
 
 
 def test_what_is_mined_trains_a_refiner(data: Path, work: Path, tmp_path: Path) -> None:

@@ -1,33 +1,21 @@
 """tools/report.py: a page from a work folder, and one sentence for a mistake."""
 
-import importlib.util
 import re
 from pathlib import Path
 
 import pytest
 
-from mmdet_mitosis.cli import run_main
 from tests.report.runs import make_run
-from tests.tools.commands import ROOT
-
-
-@pytest.fixture(scope="module")
-def tool():
-    spec = importlib.util.spec_from_file_location("report_tool", ROOT / "tools" / "report.py")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+from tests.tools.commands import end_here
 
 
 @pytest.fixture
-def end(tool, capsys):
-    """Run the command; give its status and what it said."""
+def end(capsys):
+    """Run the command in this process; give its status and all that it said."""
 
     def run(*words):
-        with pytest.raises(SystemExit) as caught:
-            run_main(lambda: tool.main([str(word) for word in words]), "report.py")
-        said = capsys.readouterr()
-        return caught.value.code, said.out + said.err
+        status, out, err = end_here("report", words, capsys)
+        return status, out + err
 
     return run
 
@@ -66,7 +54,7 @@ def test_page_elsewhere_of_data_that_were_moved(end, work: Path, tmp_path: Path)
                 '[{"image_id": 77, "score": 1, "bbox": [1, 1, 2, 2], "point": [2, 2]}]'
             ),
             (),
-            "does not fit .*annotations.json: detection 1 is of image 77",
+            "record 1 is of image 77, which .*annotations.json does not have",
         ),
         (lambda work: None, ("--ann-file", "none.json"), "no such annotation file: none.json"),
         (lambda work: None, ("--out", "page.pdf"), "--out must end in .html, got page.pdf"),

@@ -1,13 +1,11 @@
 """tools/score.py, run as a user runs it."""
 
-import importlib.util
 import json
 import re
 from pathlib import Path
 
 import pytest
 
-from mmdet_mitosis.cli import run_main
 from tests.evaluation.fields import coco, write
 from tests.evaluation.result_files import (
     MITOSES,
@@ -18,31 +16,16 @@ from tests.evaluation.result_files import (
     write_midog,
     write_tupac,
 )
-from tests.tools.commands import ROOT, run
+from tests.tools.commands import end_here, run
 
 FLAT = ["f_score", "precision", "recall", "tp", "fp", "fn"]
 FLAT += ["threshold", "method", "radius_um", "n_fields"]
 
 
-@pytest.fixture(scope="module")
-def tool():
-    spec = importlib.util.spec_from_file_location("score", ROOT / "tools" / "score.py")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
 @pytest.fixture
-def end(tool, capsys):
+def end(capsys):
     """Run the command in this process; give its status, and what it printed and said."""
-
-    def run_here(*words: object) -> tuple[int, str, str]:
-        with pytest.raises(SystemExit) as caught:
-            run_main(lambda: tool.main([str(word) for word in words]), "score.py")
-        said = capsys.readouterr()
-        return caught.value.code, said.out, said.err
-
-    return run_here
+    return lambda *words: end_here("score", words, capsys)
 
 
 @pytest.fixture

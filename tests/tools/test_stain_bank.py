@@ -42,7 +42,7 @@ def test_a_mistake_is_one_sentence_and_leaves_no_file(tmp_path, sources, capsys)
         ([sources[1], "--out", out, "--method", "vahadane"], "no fits of vahadane"),
         ([sources[0], "--out", tmp_path / "bank.txt"], "--out must end in .json"),
     ):
-        status, said = end_here("stain_bank", words, capsys)
+        status, _, said = end_here("stain_bank", words, capsys)
         assert status == 2
         assert message in said.splitlines()[-1]
     assert not out.exists()

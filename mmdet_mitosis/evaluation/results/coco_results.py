@@ -5,9 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from mmdet_mitosis.evaluation.results.json_file import finite, finite_list, shown
 from mmdet_mitosis.evaluation.results.reading import Reading
 from mmdet_mitosis.evaluation.results.target import Target
+from mmdet_mitosis.json_file import finite, finite_list, shown
 
 FORM = "COCO results"
 
@@ -16,7 +16,8 @@ def read_coco_results(path: Path, records: list, target: Target) -> Reading:
     """Read a list of detections.
 
     Each has ``image_id``, ``category_id``, ``score`` and ``bbox`` (x, y, width, height) or
-    ``point`` (x, y), px of the image; the point wins, and moves the box.
+    ``point`` (x, y), px of the image; the point wins, and moves the box. Polygons of
+    ``segmentation`` are kept; a mask that is encoded otherwise is not.
 
     Args:
         path: The file, for messages.
@@ -46,7 +47,8 @@ def read_coco_results(path: Path, records: list, target: Target) -> Reading:
             reading.left_out["detections in images that nobody has labelled"] += 1
         else:
             center_xy, size = _place(record, where)
-            reading.add(image_id, center_xy, _score(record, where), size)
+            outline = _polygons(record, where)
+            reading.add(image_id, center_xy, _score(record, where), size, outline)
     if others and reading.left_out["detections of other categories"] == len(records):
         raise ValueError(
             f"{path} has no detection of a mitosis: its categories are {_listed(others)}, that of "
@@ -102,6 +104,19 @@ def _place(record: dict, where: str) -> tuple[tuple[float, float], tuple[float, 
     if center is None:
         raise ValueError(f"{where} lacks 'bbox' or 'point'")
     return center, size or (0.0, 0.0)
+
+
+def _polygons(record: dict, where: str) -> list[list[float]]:
+    """Take the outline of the mask, if it is one of polygons."""
+    given = record.get("segmentation")
+    if not isinstance(given, list):
+        return []
+    for flat in given:
+        if not isinstance(flat, list) or len(flat) % 2 or finite_list(flat, len(flat)) is None:
+            raise ValueError(
+                f"{where}: segmentation holds {shown(flat)}; expected polygons [x, y, x, y, …]"
+            )
+    return given
 
 
 def _listed(ids: set[int] | frozenset[int]) -> str:

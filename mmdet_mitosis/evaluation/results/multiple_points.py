@@ -11,10 +11,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from mmdet_mitosis.evaluation.results.json_file import finite, finite_list, load_json, shown
 from mmdet_mitosis.evaluation.results.reading import Reading
 from mmdet_mitosis.evaluation.results.target import Target
 from mmdet_mitosis.evaluation.truth import FieldTruth
+from mmdet_mitosis.json_file import finite, finite_list, load_json, shown
 
 FORM = "MIDOG submission"
 EXPECTED = "an object with 'points', as in MIDOG's submissions"

@@ -5,7 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 
 from mmdet_mitosis.evaluation.results.coco_results import read_coco_results
-from mmdet_mitosis.evaluation.results.json_file import load_json
 from mmdet_mitosis.evaluation.results.multiple_points import (
     read_jobs,
     read_points_files,
@@ -15,6 +14,7 @@ from mmdet_mitosis.evaluation.results.reading import Reading
 from mmdet_mitosis.evaluation.results.results import Results, to_results
 from mmdet_mitosis.evaluation.results.target import Target
 from mmdet_mitosis.evaluation.results.tupac_submission import read_tupac_submission
+from mmdet_mitosis.json_file import load_json
 
 JOBS = "predictions.json"
 EXPECTED = (

@@ -12,11 +12,12 @@ import numpy as np
 @dataclass(frozen=True)
 class Found:
     """Detections of one image, px of it: ``centers_xy`` (N, 2), ``bboxes_xyxy`` (N, 4), ``scores``
-    (N,)."""
+    (N,), and N lists of COCO polygons."""
 
     centers_xy: np.ndarray
     bboxes_xyxy: np.ndarray
     scores: np.ndarray
+    polygons: list[list[list[float]]]
 
 
 @dataclass
@@ -39,6 +40,7 @@ class Reading:
     left_out: Counter[str] = field(default_factory=Counter)
     remarks: list[str] = field(default_factory=list)
     _rows: dict[int, list[tuple[float, ...]]] = field(default_factory=dict)
+    _polygons: dict[int, list[list[list[float]]]] = field(default_factory=dict)
     _sources: dict[int, str] = field(default_factory=dict)
 
     def open_image(self, image_id: int, source: str | Path) -> None:
@@ -61,6 +63,7 @@ class Reading:
         center_xy: tuple[float, float],
         score: float,
         size: tuple[float, float] = (0.0, 0.0),
+        polygons: list[list[float]] | None = None,
     ) -> None:
         """Take a detection.
 
@@ -69,11 +72,13 @@ class Reading:
             center_xy: Its centre, px of the image.
             score: Its score.
             size: Width and height of its box around the centre, px.
+            polygons: Outline of its mask, as COCO has it.
         """
         x, y = center_xy
         w, h = size
         row = (x, y, x - w / 2, y - h / 2, x + w / 2, y + h / 2, score)
         self._rows.setdefault(image_id, []).append(row)
+        self._polygons.setdefault(image_id, []).append(polygons or [])
 
     def scored_once(self, origin: str) -> None:
         """Say that there are no scores: every detection counts.
@@ -90,4 +95,6 @@ class Reading:
             By the id of their image.
         """
         tables = {image_id: np.array(rows, float) for image_id, rows in self._rows.items()}
-        return {i: Found(t[:, :2], t[:, 2:6], t[:, 6]) for i, t in tables.items()}
+        return {
+            i: Found(t[:, :2], t[:, 2:6], t[:, 6], self._polygons[i]) for i, t in tables.items()
+        }

@@ -94,7 +94,7 @@ def to_results(path: Path, reading: Reading, target: Target, in_tiles: bool) -> 
 def _merged(found: dict[int, Found], target: Target) -> dict[int, FieldDetections]:
     """Bring the detections of tiles to field coordinates and merge them."""
     windows: dict[int, list[WindowDetections]] = {}
-    nothing = Found(np.empty((0, 2)), np.empty((0, 4)), np.empty(0))
+    nothing = Found(np.empty((0, 2)), np.empty((0, 4)), np.empty(0), [])
     for tile_id, tile in target.truth.tiles.items():
         one, offset = found.get(tile_id, nothing), np.array(tile.window_xyxy[:2], float)
         windows.setdefault(tile.image_id, []).append(
@@ -104,7 +104,7 @@ def _merged(found: dict[int, Found], target: Target) -> dict[int, FieldDetection
                 one.centers_xy + offset,
                 one.bboxes_xyxy + np.tile(offset, 2),
                 one.scores,
-                [[] for _ in one.scores],
+                _moved(one.polygons, offset),
             )
         )
     merged = {
@@ -114,12 +114,22 @@ def _merged(found: dict[int, Found], target: Target) -> dict[int, FieldDetection
     return {image_id: one for image_id, one in merged.items() if len(one)}
 
 
+def _moved(polygons: list[list[list[float]]], offset_xy: np.ndarray) -> list[list[np.ndarray]]:
+    """Move outlines from their tile to their field."""
+    return [
+        [np.add(np.reshape(flat, (-1, 2)), offset_xy).ravel() for flat in parts]
+        for parts in polygons
+    ]
+
+
 def _sorted(one: Found) -> FieldDetections:
     """Order detections by descending score."""
     order = score_order(one.scores, np.concatenate([one.centers_xy, one.bboxes_xyxy], axis=1))
-    polygons = [[] for _ in order]
     return FieldDetections(
-        one.centers_xy[order], one.scores[order], one.bboxes_xyxy[order], polygons
+        one.centers_xy[order],
+        one.scores[order],
+        one.bboxes_xyxy[order],
+        [one.polygons[i] for i in order],
     )
 
 

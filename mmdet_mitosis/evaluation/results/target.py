@@ -7,12 +7,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path, PurePosixPath
 
-from mmdet_mitosis.evaluation.categories import is_mitosis
-from mmdet_mitosis.evaluation.results.json_file import load_json
 from mmdet_mitosis.evaluation.truth import FieldTruth, Truth, load_truth
-
-SAVED_CATEGORY = 1
-"""What ``save_detections`` writes as ``category_id``."""
 
 
 @dataclass(frozen=True)
@@ -22,24 +17,23 @@ class Target:
     Attributes:
         path: Its COCO json.
         truth: What it holds.
-        mitosis_ids: Ids of the categories of mitoses.
-        unlabelled_names: File names of fields that nobody has labelled.
     """
 
     path: Path
     truth: Truth
-    mitosis_ids: frozenset[int]
-    unlabelled_names: frozenset[str] = frozenset()
 
     def as_saved(self) -> Target:
         """Give the ground truth as the files of ``save_detections`` refer to it.
 
         Returns:
-            The same fields, by their own ids also where the json is of tiles, and mitoses as
-            category 1.
+            The same fields, by their own ids also where the json is of tiles.
         """
-        truth = replace(self.truth, tiles={})
-        return replace(self, truth=truth, mitosis_ids=frozenset({SAVED_CATEGORY}))
+        return replace(self, truth=replace(self.truth, tiles={}))
+
+    @property
+    def mitosis_ids(self) -> frozenset[int]:
+        """Ids of the categories of mitoses."""
+        return self.truth.mitosis_ids
 
     @property
     def fields(self) -> list[FieldTruth]:
@@ -63,7 +57,7 @@ class Target:
         """Fields by the endings of their paths; of unlabelled ones the names."""
         found: dict[str, list[FieldTruth | str]] = {}
         named = [(field.file_name, field) for field in self.fields]
-        for name, one in [*named, *((name, name) for name in self.unlabelled_names)]:
+        for name, one in [*named, *((name, name) for name in self.truth.unlabelled.values())]:
             for form in _forms(name):
                 for ending in _endings(form):
                     found.setdefault(ending, []).append(one)
@@ -72,7 +66,7 @@ class Target:
     @cached_property
     def _whole_names(self) -> frozenset[str]:
         """Whole paths of all fields, with and without the suffix."""
-        names = [*(field.file_name for field in self.fields), *self.unlabelled_names]
+        names = [*(field.file_name for field in self.fields), *self.truth.unlabelled.values()]
         return frozenset(form for name in names for form in _forms(name))
 
     def field_named(self, name: str, where: str) -> FieldTruth | None:
@@ -125,17 +119,7 @@ def load_target(ann_file: str | Path, mpp: float | None = None) -> Target:
     truth = load_truth(path, mpp)
     if not truth.fields:
         raise ValueError(f"{path} has no labelled image: there is nothing to score")
-    coco = load_json(path, "a COCO json of fields")
-    return Target(
-        path,
-        truth,
-        frozenset(c["id"] for c in coco["categories"] if is_mitosis(str(c["name"]))),
-        frozenset(
-            image.get("field", image["file_name"])
-            for image in coco["images"]
-            if not image.get("labelled", True)
-        ),
-    )
+    return Target(path, truth)
 
 
 def _file_name(one: FieldTruth | str) -> str:

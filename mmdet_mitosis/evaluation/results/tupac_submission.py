@@ -10,9 +10,9 @@ from __future__ import annotations
 import math
 from pathlib import Path
 
-from mmdet_mitosis.evaluation.results.json_file import shown
 from mmdet_mitosis.evaluation.results.reading import Reading
 from mmdet_mitosis.evaluation.results.target import Target
+from mmdet_mitosis.json_file import shown
 
 FORM = "TUPAC16 submission"
 EXPECTED = "row,column or row,column,confidence"

@@ -7,11 +7,11 @@ from dataclasses import asdict, replace
 from pathlib import Path
 
 from mmdet_mitosis.evaluation.comparison import COSTS, Contender
-from mmdet_mitosis.evaluation.results.json_file import finite, load_json
 from mmdet_mitosis.evaluation.results.reader import read_results
 from mmdet_mitosis.evaluation.results.target import Target, load_target
 from mmdet_mitosis.evaluation.results.threshold import Threshold
 from mmdet_mitosis.evaluation.scoring import RADIUS_UM, score_fields, total
+from mmdet_mitosis.json_file import finite, load_json
 
 MADE_BY = "tools/test.py writes it"
 

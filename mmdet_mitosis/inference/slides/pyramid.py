@@ -51,14 +51,14 @@ class Pyramid:
                 self._slide = _LevelSlide(path)
                 properties = self._slide.properties
                 self.level_sizes = self._slide.level_dimensions
+                series = self._slide.ts_tifffile.series[properties["tiffslide.series-index"]]
+                pages = [level.pages[0] for level in series.levels]
             except Exception as error:  # tiffslide, tifffile and XML raise their own kinds
                 raise ValueError(f"cannot read {path} as a slide: {error}") from error
         self._is_composed = "tiffslide.series-composition" in properties
         try:
-            series = self._slide.ts_tifffile.series[properties["tiffslide.series-index"]]
-            pages = [level.pages[0] for level in series.levels]
             self._look_at(pages)
-        except Exception:
+        except ValueError:
             self.close()
             raise
         has_places = properties["tiffslide.series-axes"] == "YXS" and not self._is_composed
