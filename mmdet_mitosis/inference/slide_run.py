@@ -20,7 +20,7 @@ from mmdet_mitosis.inference.prefetch import work_ahead
 from mmdet_mitosis.inference.records import SlideResult
 from mmdet_mitosis.inference.slides import Slide
 from mmdet_mitosis.inference.tiling import Tiles, merge_tiles, plan_tiles
-from mmdet_mitosis.inference.tissue import slide_tissue
+from mmdet_mitosis.inference.tissue import slide_tissue, tissue_share
 from mmdet_mitosis.stain import Fit
 
 if TYPE_CHECKING:
@@ -31,9 +31,14 @@ HALO_UM = 12.0
 is at most a quarter of the window."""
 SAME_MPP = 0.05
 """An image whose resolution differs from the model's by less than this share stays as it is."""
-FIT_PX = 4096
+FIT_PX = 8192
 """Up to this side the stains are estimated on the whole image, as in training; beyond, on parts."""
-FIT_PARTS = 64
+FIT_SHARE = 0.5
+"""Share of stained pixels that an image must have for that, and a part to be taken: the
+percentiles of concentrations, over all pixels, would fall with glass."""
+FIT_PARTS, FIT_TRIES = 64, 256
+"""Windows that an estimate is made from, and that are looked at for it at most."""
+FIT_THUMBNAIL_PX, FIT_STEP = 1024, 4
 CHUNK = 128
 """Windows whose detections are kept together, so that an interrupted run goes on after them."""
 
@@ -150,15 +155,31 @@ class SlideRun:
         if normalizer is None:
             return None
         width, height = self.size
-        if max(width, height) <= FIT_PX:
+        if max(width, height) <= FIT_PX and self._is_tissue():
             return normalizer.estimate(self.slide.read(0, 0, width, height, self.mpp))
-        windows = self.tiles.windows_xyxy
-        drawn = np.random.default_rng(0).permutation(len(windows))[:FIT_PARTS]
-        parts = [
-            self.slide.read(x1, y1, x2 - x1, y2 - y1, self.mpp)
-            for x1, y1, x2, y2 in windows[np.sort(drawn)].tolist()
-        ]
+        parts = self._stained_parts()
         return normalizer.estimate(np.concatenate(parts)) if parts else None
+
+    def _is_tissue(self) -> bool:
+        """Tell whether the whole image shows tissue rather than glass."""
+        return tissue_share(self.slide.thumbnail(FIT_THUMBNAIL_PX)) >= FIT_SHARE
+
+    def _stained_parts(self) -> list[np.ndarray]:
+        """Draw windows that are full of tissue; where none is, take the one that shows most."""
+        windows = self.tiles.windows_xyxy
+        order = np.random.default_rng(0).permutation(len(windows))[:FIT_TRIES]
+        full: list[np.ndarray] = []
+        best, most = [], 0.0
+        for x1, y1, x2, y2 in windows[order].tolist():
+            rgb = self.slide.read(x1, y1, x2 - x1, y2 - y1, self.mpp)
+            share = tissue_share(rgb[::FIT_STEP, ::FIT_STEP])
+            if share >= FIT_SHARE:
+                full.append(rgb)
+            elif share > most:
+                best, most = [rgb], share
+            if len(full) == FIT_PARTS:
+                break
+        return full or best
 
     def _part(self, number: int) -> Path | None:
         """Give the file of a part that is done."""

@@ -91,6 +91,18 @@ def tissue_mask(thumbnail_rgb: np.ndarray, mpp: float) -> np.ndarray:
     return isotropic_dilation(mask, MARGIN_UM / mpp)
 
 
+def tissue_share(rgb: np.ndarray) -> float:
+    """Give the share of an image's pixels that are stained.
+
+    Args:
+        rgb: (h, w, 3) uint8.
+
+    Returns:
+        That of the pixels whose chroma is over 0.08, 0 to 1.
+    """
+    return float((_chroma(rgb) > MAX_CHROMA).mean())
+
+
 def tissue_in(
     mask: np.ndarray, windows_xyxy: np.ndarray, width: float, height: float
 ) -> np.ndarray:

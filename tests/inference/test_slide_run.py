@@ -5,7 +5,9 @@ import pytest
 
 from mmdet_mitosis.inference.slide_run import CHUNK, SlideRun
 from mmdet_mitosis.inference.slides import open_slide
+from mmdet_mitosis.stain import MacenkoNormalizer
 from tests.inference.spots import SpotDetector, paint, random_spots, same_places, save
+from tests.transforms.tissue import tissue
 
 WIDTH, HEIGHT = 1500, 1100
 
@@ -88,3 +90,33 @@ def test_what_reading_says_is_raised_and_stops_the_threads(tmp_path, path) -> No
 
     with pytest.raises(ValueError, match="damaged at row 7"):
         run(path, Failing(256))
+
+
+def maxima(rgb_or_fit):
+    fit = rgb_or_fit if hasattr(rgb_or_fit, "to_dict") else MacenkoNormalizer().estimate(rgb_or_fit)
+    return fit.max_concentrations
+
+
+def test_the_stains_of_a_slide_are_those_of_its_tissue_and_not_of_its_glass(tmp_path) -> None:
+    patch = tissue(1, 400)
+    slide = np.full((1600, 2000, 3), 244, np.uint8)
+    slide[600:1000, 700:1100] = patch
+    assert (maxima(slide) < 0.75 * maxima(patch)).any()  # the whole image would mislead
+    fits = []
+
+    class Noting(SpotDetector):
+        normalizer = MacenkoNormalizer()
+
+        def prepare(self, window_rgb, fit):
+            fits.append(fit)
+            return window_rgb
+
+    run(save(tmp_path / "glass.png", slide), Noting(256))
+    assert len({id(fit) for fit in fits}) == 1  # one for all windows
+    assert maxima(fits[0]) == pytest.approx(maxima(patch), rel=0.1)
+    fits.clear()
+    run(save(tmp_path / "field.png", patch), Noting(256))
+    assert maxima(fits[0]).tolist() == maxima(patch).tolist()  # a field as in training
+    fits.clear()
+    run(save(tmp_path / "blank.png", np.full((700, 700, 3), 244, np.uint8)), Noting(256))
+    assert set(fits) == {None}
