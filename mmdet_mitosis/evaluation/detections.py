@@ -65,7 +65,7 @@ def save_detections(
                 "image_id": image_id,
                 "category_id": category_id,
                 "bbox": [x1, y1, round(x2 - x1, 2), round(y2 - y1, 2)],
-                "score": round(float(found.scores[i]), 6),
+                "score": float(found.scores[i]),  # unrounded: it may be a threshold
                 "point": [round(float(v), 2) for v in found.centers_xy[i]],
             }
             if found.polygons[i]:

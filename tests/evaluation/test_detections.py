@@ -3,7 +3,6 @@
 import json
 
 import numpy as np
-import pytest
 
 from mmdet_mitosis.evaluation.detections import FieldDetections, save_detections
 from tests.evaluation.fields import found
@@ -37,7 +36,18 @@ def test_detections_are_written_as_coco_results(tmp_path) -> None:
         "segmentation": [[90.0, 190, 110, 190, 110, 210]],
     }
     assert "segmentation" not in records[1]
-    assert records[1]["score"] == pytest.approx(0.123456789, abs=1e-6)
+    assert records[1]["score"] == 0.123456789
     for record in records:
         x, y, width, height = record["bbox"]
         assert np.allclose(record["point"], (x + width / 2, y + height / 2), atol=0.01)
+
+
+def test_scores_are_read_as_they_were_so_that_a_threshold_lets_in_the_same(tmp_path) -> None:
+    # A network's scores, of which a threshold is one: rounded to 6 decimals, half fall below it.
+    scores = np.random.default_rng(0).random(200, dtype=np.float32).astype(float)
+    detections = found(*((x, 0, score) for x, score in enumerate(scores)))
+    path = tmp_path / "out.json"
+    save_detections(path, {1: detections})
+    read = np.array([record["score"] for record in json.loads(path.read_text())])
+    for threshold in scores:
+        assert (read >= threshold).sum() == len(detections.above(threshold))
