@@ -24,7 +24,7 @@ NAMES = sorted(
 )
 REFINERS = [name for name in NAMES if "/refiner_" in name]
 """Trained on candidates; tests/datasets/test_candidate_dataset.py has their pipelines."""
-JOINED = [name for name in NAMES if "/two_stage_" in name]
+JOINED = [name for name in NAMES if "/two_stage_" in name or "_refined_" in name]
 """Not trained as a whole; tests/models/test_two_stage_mitosis.py has them."""
 TESTED = [name for name in NAMES if name not in REFINERS]
 DETECTORS = [name for name in TESTED if name not in JOINED]

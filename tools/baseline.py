@@ -1,4 +1,4 @@
-"""The two-stage baseline beside Mask R-CNN: train both, mine, join, test and compare.
+"""The two-stage baseline beside Mask R-CNN, and Mask R-CNN refined: train, test and compare.
 
 python tools/baseline.py demo --out demo
 python tools/baseline.py mitos12 --data data/mitos12 --out work_dirs/baseline_mitos12
@@ -12,6 +12,7 @@ from __future__ import annotations
 import argparse
 import shutil
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
@@ -22,6 +23,8 @@ run = partial(run_script, Path(__file__).resolve().parents[1])
 STAGES = "configs/two_stage/{stage}_{study}.py"
 DONE = ".trained"
 """Marks a work folder whose training has come to its end."""
+MIN_RECALL = 0.95
+"""What the candidates of Mask R-CNN are to reach on validation, as those of stage 1 are."""
 MASK_RCNN = "configs/maskrcnn_r18_{study}.py"
 
 
@@ -47,6 +50,27 @@ def main(argv: Sequence[str] | None = None) -> None:
     Chain(args.study, args.out.resolve(), args.data and args.data.resolve()).run()
 
 
+@dataclass(frozen=True)
+class Refinement:
+    """A detector of candidates, and where its refinement is made.
+
+    Attributes:
+        config: Of the detector.
+        checkpoint: Its checkpoint, or work folder; its threshold is one for candidates.
+        joined: Config of both stages.
+        mined: Folder for what the refiner is trained on.
+        refiner: Work folder of the refiner.
+        work: Work folder of both stages.
+    """
+
+    config: str
+    checkpoint: Path
+    joined: str
+    mined: Path
+    refiner: Path
+    work: Path
+
+
 class Chain:
     """The steps of a study, in order.
 
@@ -60,27 +84,38 @@ class Chain:
         self.study, self.out = study, out
         self.data = data or out / "data"
         self.maskrcnn = out / ("work" if data is None else "maskrcnn")
-        self.candidates, self.refiner = out / "candidates", out / "refiner"
-        self.two_stage, self.mined = out / "two_stage", out / "mined"
+        self.candidates = out / "candidates"
 
     def run(self) -> None:
         """Do all steps that are not done."""
+        maskrcnn = MASK_RCNN.format(study=self.study)
         if self.study == "demo":
-            run("tools/demo.py", "--out", self.out)
+            if not (self.maskrcnn / "test_scores.json").is_file():
+                run("tools/demo.py", "--out", self.out)
         else:
-            self._train_and_test(self.maskrcnn, MASK_RCNN.format(study=self.study))
+            self._train_and_test(self.maskrcnn, maskrcnn)
         self._train_and_test(self.candidates, self._config("candidates"))
-        self._mine()
-        done = self.refiner / DONE
-        if done.is_file() and is_older(done, self._mined_jsons()):
-            shutil.rmtree(self.refiner, ignore_errors=True)  # trained on other candidates
-        self._train(self.refiner, self._config("refiner"), *self._mined_files())
-        self._join()
-        self._test(self.two_stage, self._config("two_stage"), self.two_stage / "joined.pth")
-        run(
-            *("tools/compare.py", self.maskrcnn, self.candidates, self.two_stage),
-            *("--out", self.out / "comparison.md"),
+        two_stage = Refinement(
+            self._config("candidates"),
+            self.candidates,
+            self._config("two_stage"),
+            self.out / "mined",
+            self.out / "refiner",
+            self.out / "two_stage",
         )
+        refined = Refinement(
+            maskrcnn,
+            self.out / "maskrcnn_candidates" / "candidates.pth",
+            self._config("maskrcnn_refined"),
+            self.out / "maskrcnn_mined",
+            self.out / "maskrcnn_refiner",
+            self.out / "maskrcnn_refined",
+        )
+        self._refine(two_stage)
+        self._choose_candidates(maskrcnn, refined.checkpoint)
+        self._refine(refined)
+        folders = (self.maskrcnn, self.candidates, two_stage.work, refined.work)
+        run("tools/compare.py", *folders, "--out", self.out / "comparison.md")
 
     def _config(self, stage: str) -> str:
         """Name the config of a stage."""
@@ -110,24 +145,36 @@ class Chain:
                 *("--cfg-options", *self._paths(config)),
             )
 
-    def _mine(self) -> None:
-        """Let stage 1 look for the refiner's training set."""
-        config, best = self._config("candidates"), find_checkpoint(self.candidates)
-        if any(is_older(path, [best]) for path in self._mined_jsons()):
+    def _choose_candidates(self, config: str, out: Path) -> None:
+        """Lower the threshold of Mask R-CNN to one for candidates."""
+        if is_older(out, [find_checkpoint(self.maskrcnn)]):
             run(
-                *("tools/mine_candidates.py", config, best, "--out", self.mined),
+                *("tools/choose_threshold.py", config, self.maskrcnn, "--out", out),
+                *("--min-recall", MIN_RECALL, "--work-dir", out.parent),
                 *("--cfg-options", *self._paths(config)),
             )
 
-    def _join(self) -> None:
-        """Join the stages, and choose the threshold of both together."""
-        config, joined = self._config("two_stage"), self.two_stage / "joined.pth"
-        stages = [find_checkpoint(folder) for folder in (self.candidates, self.refiner)]
+    def _refine(self, one: Refinement) -> None:
+        """Mine, train the refiner, join and test."""
+        found = find_checkpoint(one.checkpoint)
+        mined = {split: one.mined / "candidates" / f"{split}.json" for split in ("train", "val")}
+        if any(is_older(path, [found]) for path in mined.values()):
+            run(
+                *("tools/mine_candidates.py", one.config, found, "--out", one.mined),
+                *("--cfg-options", *self._paths(one.config)),
+            )
+        done = one.refiner / DONE
+        if done.is_file() and is_older(done, mined.values()):
+            shutil.rmtree(one.refiner, ignore_errors=True)  # trained on other candidates
+        files = [f"{split}_dataloader.dataset.ann_file={path}" for split, path in mined.items()]
+        self._train(one.refiner, self._config("refiner"), *files)
+        joined, stages = one.work / "joined.pth", (found, find_checkpoint(one.refiner))
         if is_older(joined, stages):
             run(
-                *("tools/join_stages.py", config, *stages, "--out", joined),
-                *("--work-dir", self.two_stage, "--cfg-options", *self._paths(config)),
+                *("tools/join_stages.py", one.joined, *stages, "--out", joined),
+                *("--work-dir", one.work, "--cfg-options", *self._paths(one.joined)),
             )
+        self._test(one.work, one.joined, joined)
 
     def _paths(self, config: str) -> list[str]:
         """Give the settings that make a config read the data."""
@@ -139,15 +186,6 @@ class Chain:
         return words + [
             f"{name}_evaluator.ann_file={self.data}/annotations/{name}.json" for name in evaluators
         ]
-
-    def _mined_jsons(self) -> list[Path]:
-        """Give the files of what was mined, for training and validation."""
-        return [self.mined / "candidates" / f"{split}.json" for split in ("train", "val")]
-
-    def _mined_files(self) -> list[str]:
-        """Give the settings that make the refiner read what was mined."""
-        pairs = zip(("train", "val"), self._mined_jsons(), strict=True)
-        return [f"{split}_dataloader.dataset.ann_file={path}" for split, path in pairs]
 
 
 def is_older(path: Path, sources: Iterable[Path]) -> bool:

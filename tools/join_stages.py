@@ -3,22 +3,26 @@
 from __future__ import annotations
 
 import argparse
-import io
 from collections.abc import Sequence
 from pathlib import Path
 
-import torch
 from mmengine.config import DictAction
-from mmengine.runner import Runner
 from mmengine.runner.checkpoint import weights_to_cpu
 from torch import nn
 
 from mmdet_mitosis.cli import run_main
-from mmdet_mitosis.engine.checkpoints import check_weights, find_checkpoint, read_checkpoint
+from mmdet_mitosis.engine.checkpoints import (
+    check_weights,
+    find_checkpoint,
+    read_checkpoint,
+    write_checkpoint,
+)
+from mmdet_mitosis.engine.costs import joined_training
 from mmdet_mitosis.engine.launch import build_runner, for_testing, load_config
-from mmdet_mitosis.engine.threshold_hook import KEY, choose_threshold, threshold_record
-from mmdet_mitosis.evaluation.centroid_fscore import CHOOSE, CentroidFScore
-from mmdet_mitosis.fileio import check_writable, write_bytes_atomic
+from mmdet_mitosis.engine.threshold_hook import KEY, choose_on_validation, choose_threshold
+from mmdet_mitosis.engine.timing_hook import KEY as TRAINING
+from mmdet_mitosis.evaluation.centroid_fscore import CHOOSE
+from mmdet_mitosis.fileio import check_writable
 from mmdet_mitosis.models import TwoStageMitosisDetector
 
 
@@ -66,16 +70,18 @@ def main(argv: Sequence[str] | None = None) -> None:
     for name, path in stages.items():
         load_stage(getattr(runner.model, name), read[name]["state_dict"], path)
     runner.model.candidate_threshold.fill_(threshold)
-    record = validate(runner)
+    record = choose_on_validation(runner)
     meta = {
         "cfg": cfg.pretty_text,
         "dataset_meta": runner.test_dataloader.dataset.metainfo,
         **{name: str(path) for name, path in stages.items()},
     }
     state = weights_to_cpu(runner.model.state_dict())
-    file = io.BytesIO()
-    torch.save({"meta": meta, "state_dict": state, KEY: record}, file)
-    write_bytes_atomic(args.out, file.getvalue())
+    joined = {"meta": meta, "state_dict": state, KEY: record}
+    training = joined_training(read.values())
+    if training is not None:
+        joined[TRAINING] = training
+    write_checkpoint(args.out, joined)
     print(
         f"joined: candidates of at least {threshold:.4f}; threshold {record['threshold']:.3f}, "
         f"F-score {record['f_score']:.3f} on {record['chosen_on']} (validation)\n"
@@ -107,13 +113,6 @@ def load_stage(stage: nn.Module, given: dict, path: Path) -> None:
     check_weights(stage, given, path)
     given = {key.removeprefix("module."): value for key, value in given.items()}
     stage.load_state_dict({key: given[key] for key in stage.state_dict()})
-
-
-def validate(runner: Runner) -> dict:
-    """Choose the threshold of the joined detector, and note it."""
-    metrics = runner.test()
-    metric = next(m for m in runner.test_evaluator.metrics if isinstance(m, CentroidFScore))
-    return threshold_record(metric, metrics)
 
 
 if __name__ == "__main__":

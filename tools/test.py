@@ -11,11 +11,13 @@ import cv2
 import numpy as np
 from mmengine.config import Config, DictAction
 from mmengine.dist import is_main_process
+from mmengine.runner import Runner
 from tqdm import tqdm
 
 from mmdet_mitosis.cli import run_main
 from mmdet_mitosis.datasets.fields import read_field
 from mmdet_mitosis.engine.checkpoints import find_checkpoint, read_checkpoint
+from mmdet_mitosis.engine.costs import measured_costs
 from mmdet_mitosis.engine.launch import build_runner, for_testing, load_config
 from mmdet_mitosis.engine.threshold_hook import choose_threshold
 from mmdet_mitosis.evaluation.centroid_fscore import CentroidFScore
@@ -73,18 +75,21 @@ def main(argv: Sequence[str] | None = None) -> None:
     for target in (cfg.work_dir, args.show_dir, args.out and Path(args.out).parent):
         if target:
             check_writable(target)
-    threshold, origin = choose_threshold(read_checkpoint(checkpoint), checkpoint, args.threshold)
+    stored = read_checkpoint(checkpoint)
+    threshold, origin = choose_threshold(stored, checkpoint, args.threshold)
     cfg.load_from, cfg.resume = str(checkpoint), False
     for split in args.split:
-        metric = run_split(cfg, split, threshold)
+        runner = build_runner(for_testing(cfg, split, threshold))
+        runner.test()
         if is_main_process():
-            write_results(args, cfg, split, metric, origin, checkpoint)
+            metric = find_metric(runner)
+            costs = measured_costs(runner, stored, sum(field.area_mm2 for field in metric.fields))
+            source = {"threshold_from": origin, "checkpoint": str(checkpoint), **costs}
+            write_results(args, cfg, split, metric, source)
 
 
-def run_split(cfg: Config, split: str, threshold: float) -> CentroidFScore:
-    """Run the detector over a split."""
-    runner = build_runner(for_testing(cfg, split, threshold))
-    runner.test()
+def find_metric(runner: Runner) -> CentroidFScore:
+    """Find the metric with the fields' detections."""
     return next(m for m in runner.test_evaluator.metrics if isinstance(m, CentroidFScore))
 
 
@@ -93,8 +98,7 @@ def write_results(
     cfg: Config,
     split: str,
     metric: CentroidFScore,
-    origin: str,
-    checkpoint: Path,
+    source: dict,
 ) -> None:
     """Print the table, and write detections, scores, pictures and the report."""
     summary = summarize(
@@ -102,16 +106,16 @@ def write_results(
         metric.fields,
         metric.detections,
         metric.threshold,
-        origin,
+        source["threshold_from"],
         metric.radius_um,
         metric.method,
     )
     print(f"\n{format_summary(summary)}")
     images = image_root(cfg[f"{split}_dataloader"].dataset)
+    summary |= source
     summary |= {
         "ann_file": str(metric.ann_file),
         "image_root": str(images),
-        "checkpoint": str(checkpoint),
         "config": Path(args.config).name,
         "versions": versions(),
     }

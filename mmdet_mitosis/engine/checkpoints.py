@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import pickle
 import re
 from collections.abc import Mapping
@@ -14,6 +15,7 @@ from mmengine.hooks import Hook
 from mmengine.runner import BaseLoop, Runner
 
 from mmdet_mitosis import compat
+from mmdet_mitosis.fileio import write_bytes_atomic
 
 MIN_FRACTION = 0.5
 """Share of the parameters that weights to train from must fit; other classes fit in part."""
@@ -84,6 +86,18 @@ def read_checkpoint(path: str | Path) -> dict:
     if not isinstance(checkpoint, dict) or "state_dict" not in checkpoint:
         raise ValueError(f"{path} is no MMEngine checkpoint: it has no 'state_dict'")
     return checkpoint
+
+
+def write_checkpoint(path: str | Path, checkpoint: dict) -> None:
+    """Write a checkpoint.
+
+    Args:
+        path: File to write; it appears whole or not at all.
+        checkpoint: Its contents.
+    """
+    file = io.BytesIO()
+    torch.save(checkpoint, file)
+    write_bytes_atomic(path, file.getvalue())
 
 
 def _reason(error: Exception) -> str:

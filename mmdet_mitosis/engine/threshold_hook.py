@@ -38,6 +38,19 @@ def threshold_record(metric: CentroidFScore, metrics: dict) -> dict:
     return record
 
 
+def choose_on_validation(runner: Runner) -> dict:
+    """Run a test over the validation split, and note the threshold that it chooses.
+
+    Args:
+        runner: Its test is that of ``for_testing(cfg, "val", CHOOSE)``.
+
+    Returns:
+        As :func:`threshold_record`.
+    """
+    metrics = runner.test()
+    return threshold_record(_centroid_metrics(runner.test_evaluator)[0], metrics)
+
+
 def choose_threshold(
     stored: Mapping, path: str | Path, given: float | None, option: str = "--threshold"
 ) -> tuple[float, str]:

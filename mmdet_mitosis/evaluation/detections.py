@@ -15,13 +15,15 @@ class FieldDetections:
     """Detections of one field, by descending score, field px.
 
     ``centers_xy`` (N, 2), ``scores`` (N,), ``bboxes_xyxy`` (N, 4), and N lists of COCO polygons,
-    empty where the detector has no masks.
+    empty where the detector has no masks. ``candidate_scores`` (N,) are those of the first of two
+    stages; None where there are no stages.
     """
 
     centers_xy: np.ndarray = field(default_factory=lambda: np.empty((0, 2)))
     scores: np.ndarray = field(default_factory=lambda: np.empty(0))
     bboxes_xyxy: np.ndarray = field(default_factory=lambda: np.empty((0, 4)))
     polygons: list[list[list[float]]] = field(default_factory=list)
+    candidate_scores: np.ndarray | None = None
 
     def __len__(self) -> int:
         return len(self.scores)
@@ -41,6 +43,7 @@ class FieldDetections:
             self.scores[keep],
             self.bboxes_xyxy[keep],
             [self.polygons[i] for i in keep],
+            None if self.candidate_scores is None else self.candidate_scores[keep],
         )
 
 
@@ -50,7 +53,8 @@ def save_detections(
     """Write field-level detections as COCO results.
 
     Each has ``image_id category_id bbox score``, ``point`` (its centre, x first) and, where the
-    detector gives masks, ``segmentation`` polygons; all in px of the field.
+    detector gives masks, ``segmentation`` polygons; all in px of the field. Those of a two-stage
+    detector have ``candidate_score``, that of the first stage.
 
     Args:
         path: File to write; it appears whole or not at all.
@@ -70,5 +74,7 @@ def save_detections(
             }
             if found.polygons[i]:
                 record["segmentation"] = found.polygons[i]
+            if found.candidate_scores is not None:
+                record["candidate_score"] = float(found.candidate_scores[i])
             records.append(record)
     write_json_atomic(Path(path), records)

@@ -21,7 +21,7 @@ class WindowDetections:
     """What a detector found in a window, px of the field.
 
     ``window_xyxy`` x1, y1, x2, y2; ``centers_xy`` (N, 2), ``bboxes_xyxy`` (N, 4), ``scores`` (N,),
-    and N lists of COCO polygons.
+    and N lists of COCO polygons; ``candidate_scores`` (N,) of a two-stage detector.
     """
 
     image_id: int
@@ -30,6 +30,7 @@ class WindowDetections:
     bboxes_xyxy: np.ndarray
     scores: np.ndarray
     polygons: list[list[np.ndarray]]
+    candidate_scores: np.ndarray | None = None
 
 
 def window_detections(
@@ -42,7 +43,8 @@ def window_detections(
 
     Args:
         pred: ``bboxes`` (N, 4), ``scores`` and ``labels`` (N,), and (N, H, W) ``masks`` where the
-            detector gives them; px of the window. Label 0 is the mitosis.
+            detector gives them; px of the window; ``candidate_scores`` (N,) of a two-stage
+            detector. Label 0 is the mitosis.
         image_id: Of the field.
         window_xyxy: The window, px of the field.
         center: Point of a detection: the middle of its ``box``, or the centre of mass of its
@@ -72,6 +74,9 @@ def window_detections(
         polygons=[[] for _ in bboxes]
         if masks is None
         else [mask_polygons(mask, window_xyxy[:2]) for mask in masks],
+        candidate_scores=pred.candidate_scores.cpu()[mitoses].numpy().astype(float)
+        if "candidate_scores" in pred
+        else None,
     )
 
 
@@ -93,7 +98,12 @@ def merge_field(windows: Sequence[WindowDetections], radius_px: float) -> FieldD
     frames = np.array([w.window_xyxy for w in windows])
     keep = merge_windows(centers, scores, bboxes, index, frames, radius_px)
     kept_polygons = [[np.asarray(flat).tolist() for flat in polygons[i]] for i in keep]
-    return FieldDetections(centers[keep], scores[keep], bboxes[keep], kept_polygons)
+    first = [w.candidate_scores for w in windows]
+    staged = bool(first) and all(one is not None for one in first)
+    candidate_scores = np.concatenate(first)[keep] if staged else None
+    return FieldDetections(
+        centers[keep], scores[keep], bboxes[keep], kept_polygons, candidate_scores
+    )
 
 
 def mask_centroids(masks: np.ndarray, otherwise_xy: np.ndarray) -> np.ndarray:

@@ -26,7 +26,7 @@ class TwoStageMitosisDetector(BaseDetector):
     overlapping windows the merge takes such a candidate from the window that has it whole.
 
     Args:
-        candidates: Config of stage 1, a ``CandidateDetector``.
+        candidates: Config of stage 1: a ``CandidateDetector``, or any other detector of mitoses.
         refiner: Config of stage 2, a ``CandidateRefiner``.
         candidate_threshold: Lowest score of stage 1 that is refined. A checkpoint brings its own.
         refine_batch_size: Most crops that are refined at once.
@@ -84,9 +84,10 @@ class TwoStageMitosisDetector(BaseDetector):
 
     def _forward(
         self, batch_inputs: Tensor, batch_data_samples: list[DetDataSample] | None = None
-    ) -> Tensor:
-        """Give the logits of stage 1, (B, classes, H, W)."""
-        return self.candidates.head(self.extract_feat(batch_inputs), batch_inputs.shape[2:])
+    ) -> Tensor | tuple:
+        """Give what stage 1 computes without judging it, such as logits (B, classes, H, W)."""
+        data = self.candidates.data_preprocessor({"inputs": list(batch_inputs)})
+        return self.candidates._forward(data["inputs"], batch_data_samples)
 
     def predict(
         self,
@@ -104,27 +105,25 @@ class TwoStageMitosisDetector(BaseDetector):
 
         Returns:
             The same samples with ``pred_instances``: ``bboxes`` (N, 4), ``scores`` (N,) of stage 2
-            by descending value, ``labels`` (N,), all 0, and ``candidate_scores`` (N,) of stage 1.
+            by descending value, ``labels`` (N,), all 0, ``candidate_scores`` (N,) of stage 1, and
+            what else stage 1 gives, as ``masks``.
         """
         shapes = [sample.img_shape[:2] for sample in batch_data_samples]
         windows = [x[:, :h, :w] for x, (h, w) in zip(batch_inputs, shapes, strict=True)]
-        found = [self._above(boxes) for boxes in self._find(windows, batch_data_samples)]
-        centers = [(boxes.bboxes[:, :2] + boxes.bboxes[:, 2:]) / 2 for boxes in found]
+        data = self.candidates.data_preprocessor(
+            {"inputs": windows, "data_samples": batch_data_samples}
+        )
+        samples = self.candidates.predict(data["inputs"], data["data_samples"], rescale=rescale)
+        found = [self._above(sample.pred_instances) for sample in samples]
+        centers = [
+            _centers(boxes, sample.get("scale_factor", (1.0, 1.0)) if rescale else (1.0, 1.0))
+            for boxes, sample in zip(found, batch_data_samples, strict=True)
+        ]
         size = self.refiner.crop_size
         crops = [crop_windows(w, xy, size) for w, xy in zip(windows, centers, strict=True)]
         scores = self._refine(torch.cat(crops)).split([len(boxes) for boxes in found])
         results = [_rescored(*pair) for pair in zip(found, scores, strict=True)]
-        if rescale:
-            for result, sample in zip(results, batch_data_samples, strict=True):
-                factor = result.bboxes.new_tensor(sample.get("scale_factor", (1.0, 1.0)))
-                result.bboxes = result.bboxes / factor.repeat(2)
         return self.add_pred_to_datasample(batch_data_samples, results)
-
-    def _find(self, windows: list[Tensor], samples: list[DetDataSample]) -> list[InstanceData]:
-        """Run stage 1; boxes are in px of the windows."""
-        data = self.candidates.data_preprocessor({"inputs": windows, "data_samples": samples})
-        found = self.candidates.predict(data["inputs"], data["data_samples"], rescale=False)
-        return [sample.pred_instances for sample in found]
 
     def _above(self, boxes: InstanceData) -> InstanceData:
         """Take what stage 2 is asked about."""
@@ -160,12 +159,15 @@ def crop_windows(window: Tensor, centers_xy: Tensor, size: int) -> Tensor:
     return window[:, rows[:, :, None], columns[:, None, :]].transpose(0, 1)
 
 
+def _centers(boxes: InstanceData, scale_factor: tuple[float, float]) -> Tensor:
+    """Give the middles of boxes, (N, 2), px of the window: what ``scale_factor`` has made of it."""
+    middles = (boxes.bboxes[:, :2] + boxes.bboxes[:, 2:]) / 2
+    return middles * middles.new_tensor(scale_factor)
+
+
 def _rescored(boxes: InstanceData, scores: Tensor) -> InstanceData:
     """Put the scores of stage 2 in place of those of stage 1, and sort by them."""
     order = scores.argsort(descending=True, stable=True)
-    return InstanceData(
-        bboxes=boxes.bboxes[order],
-        scores=scores[order],
-        labels=boxes.labels[order],
-        candidate_scores=boxes.scores[order],
-    )
+    result = boxes[order]
+    result.candidate_scores, result.scores = boxes.scores[order], scores[order]
+    return result

@@ -3,10 +3,13 @@
 import numpy as np
 import pytest
 import torch
+from mmdet.models.detectors import BaseDetector
 from mmdet.registry import MODELS
 from mmengine.config import Config
 from mmengine.optim import build_optim_wrapper
+from mmengine.structures import InstanceData
 
+from mmdet_mitosis.evaluation.windows import merge_field, window_detections
 from mmdet_mitosis.models.two_stage_mitosis import crop_windows
 from mmdet_mitosis.transforms.crop_candidate import crop_around
 from tests.make_data import CONFIGS
@@ -14,9 +17,12 @@ from tests.models.small import candidate_config, image, refiner_config, sample
 
 pytestmark = pytest.mark.usefixtures("mmdet_scope")
 STAGES = {
-    "two_stage_tupac": ("candidates_fcn_vgg16_tupac", "refiner_r101_tupac"),
-    "two_stage_demo": ("candidates_demo", "refiner_demo"),
-    "two_stage_mitos12": ("candidates_mitos12", "refiner_mitos12"),
+    "two_stage/two_stage_tupac": ("two_stage/candidates_fcn_vgg16_tupac", "refiner_r101_tupac"),
+    "two_stage/two_stage_demo": ("two_stage/candidates_demo", "refiner_demo"),
+    "two_stage/two_stage_mitos12": ("two_stage/candidates_mitos12", "refiner_mitos12"),
+    "maskrcnn_r101_refined_tupac": ("maskrcnn_r101_tupac", "refiner_r101_tupac"),
+    "two_stage/maskrcnn_refined_demo": ("maskrcnn_r18_demo", "refiner_demo"),
+    "two_stage/maskrcnn_refined_mitos12": ("maskrcnn_r18_mitos12", "refiner_mitos12"),
 }
 
 
@@ -140,6 +146,52 @@ def test_only_candidates_of_mitoses_are_refined() -> None:
     assert len(found) == int((stage1.labels == 0).sum())
 
 
+class Masked(BaseDetector):
+    """A stage 1 with masks: squares at two places, the surer one first."""
+
+    def predict(self, batch_inputs, batch_data_samples, rescale=True):
+        results = []
+        for pixels in batch_inputs:
+            masks = torch.zeros(2, *pixels.shape[1:], dtype=torch.bool)
+            masks[0, 10:20, 5:15] = masks[1, 40:50, 30:40] = True
+            boxes = torch.tensor([[5.0, 10, 15, 20], [30, 40, 40, 50]])
+            results.append(
+                InstanceData(
+                    bboxes=boxes,
+                    scores=torch.tensor([0.9, 0.6]),
+                    labels=boxes[:, 0].long() * 0,
+                    masks=masks,
+                )
+            )
+        return self.add_pred_to_datasample(batch_data_samples, results)
+
+    def extract_feat(self, batch_inputs):
+        return ()
+
+    def loss(self, batch_inputs, batch_data_samples):
+        return {}
+
+    def _forward(self, batch_inputs, batch_data_samples=None):
+        return batch_inputs
+
+
+def test_masks_of_another_detector_stay_with_their_boxes(monkeypatch) -> None:
+    model = build()
+    model.candidates = Masked(model.candidates.data_preprocessor)
+    monkeypatch.setattr(model.refiner, "classify", lambda crops: torch.tensor([0.2, 0.7]))
+    (found,) = predict(model, [image(0)])
+    assert found.scores.tolist() == pytest.approx([0.7, 0.2])
+    assert found.candidate_scores.tolist() == pytest.approx([0.6, 0.9])
+    assert found.bboxes[:, 0].tolist() == [30, 5]
+    for mask, (x1, y1, x2, y2) in zip(found.masks, found.bboxes.int().tolist(), strict=True):
+        assert mask[y1:y2, x1:x2].all() and mask.sum() == 100
+    placed = window_detections(found, 7, (100, 200, 164, 264))
+    assert placed.candidate_scores.tolist() == pytest.approx([0.6, 0.9])
+    merged = merge_field([placed], 25)
+    assert merged.candidate_scores.tolist() == pytest.approx([0.6, 0.9])
+    assert merged.above(0.5).candidate_scores.tolist() == pytest.approx([0.6])
+
+
 def test_boxes_are_in_px_of_the_image_before_it_was_resized() -> None:
     model = build()
     (plain,) = predict(model, [image(0)])
@@ -182,8 +234,7 @@ def test_tensor_mode_gives_the_logits_of_stage_1() -> None:
 
 @pytest.mark.parametrize("joined", STAGES)
 def test_a_joined_config_has_the_models_that_its_stages_train(joined: str) -> None:
-    folder = CONFIGS / "two_stage"
-    model = Config.fromfile(folder / f"{joined}.py").model
-    first, second = (Config.fromfile(folder / f"{name}.py").model for name in STAGES[joined])
-    assert model.candidates == first
-    assert model.refiner == second
+    first, second = STAGES[joined]
+    model = Config.fromfile(CONFIGS / f"{joined}.py").model
+    assert model.candidates == Config.fromfile(CONFIGS / f"{first}.py").model
+    assert model.refiner == Config.fromfile(CONFIGS / f"two_stage/{second}.py").model

@@ -33,7 +33,7 @@ def tool(monkeypatch):
         elif name == "mine_candidates":
             for split in ("train", "val"):
                 touch(Path(words[words.index("--out") + 1]) / "candidates" / f"{split}.json")
-        elif name == "join_stages":
+        elif name in ("join_stages", "choose_threshold"):
             touch(Path(words[words.index("--out") + 1]))
 
     monkeypatch.setattr(module, "run", run)
@@ -59,6 +59,11 @@ ALL = [
     ("train", STAGE.format("refiner")),
     ("join_stages", STAGE.format("two_stage")),
     ("test", STAGE.format("two_stage")),
+    ("choose_threshold", "configs/maskrcnn_r18_mitos12.py"),
+    ("mine_candidates", "configs/maskrcnn_r18_mitos12.py"),
+    ("train", STAGE.format("refiner")),
+    ("join_stages", STAGE.format("maskrcnn_refined")),
+    ("test", STAGE.format("maskrcnn_refined")),
 ]
 
 
@@ -96,10 +101,14 @@ def test_it_goes_on_where_it_stopped(tool, tmp_path) -> None:
 def test_what_is_made_from_something_newer_is_made_again(tool, tmp_path) -> None:
     steps(tool, tmp_path)
     (tmp_path / "out" / "candidates" / tool.DONE).unlink()  # stage 1 is trained further
-    assert steps(tool, tmp_path) == ALL[2:]
+    assert steps(tool, tmp_path) == ALL[2:8]
+    (tmp_path / "out" / "maskrcnn" / tool.DONE).unlink()
+    assert steps(tool, tmp_path) == [*ALL[:2], *ALL[8:]]
 
 
 def test_the_demo_makes_its_own_data(tool, tmp_path) -> None:
+    (tmp_path / "work").mkdir()
+    (tmp_path / "work" / "best_x_iter_1.pth").touch()
     tool.main(["demo", "--out", str(tmp_path)])
     assert tool.steps[0] == ("demo", "--out")
     assert tool.steps[1] == ("train", "configs/two_stage/candidates_demo.py")

@@ -11,6 +11,7 @@ from mmengine.registry import DefaultScope
 
 from mmdet_mitosis.engine.checkpoints import read_checkpoint
 from mmdet_mitosis.engine.threshold_hook import KEY
+from mmdet_mitosis.engine.timing_hook import KEY as TRAINING
 from tests.tools.commands import ROOT, options, succeed
 from tools.join_stages import candidate_threshold, main
 from tools.test import main as score_main
@@ -39,8 +40,11 @@ def stages(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
         torch.nn.init.zeros_(layer.bias)
     folder = tmp_path_factory.mktemp("stages")
     paths = {name: folder / f"best_{name}.pth" for name in ("candidates", "refiner", "bare")}
-    torch.save({"state_dict": first.state_dict(), KEY: RECORD}, paths["candidates"])
-    torch.save({"state_dict": second.state_dict()}, paths["refiner"])
+    times = [{"seconds": s, "n_processes": 1, "device": "cpu"} for s in (3600, 1800)]
+    torch.save(
+        {"state_dict": first.state_dict(), KEY: RECORD, TRAINING: times[0]}, paths["candidates"]
+    )
+    torch.save({"state_dict": second.state_dict(), TRAINING: times[1]}, paths["refiner"])
     torch.save({"state_dict": first.state_dict()}, paths["bare"])
     return paths
 
@@ -61,6 +65,10 @@ def test_the_joined_checkpoint_is_tested_like_any_other(
     assert [path.name for path in out.parent.iterdir()] == ["joined.pth"]
     joined = read_checkpoint(out)
     state = joined["state_dict"]
+    floats = [value for value in state.values() if value.dtype == torch.float32]
+    n_parameters = sum(v.numel() for v in floats) - sum(
+        value.numel() for key, value in state.items() if key.endswith(("mean", "var"))
+    )
     assert state.pop("candidate_threshold").item() == THRESHOLD
     for name in ("candidates", "refiner"):
         for key, value in read_checkpoint(stages[name])["state_dict"].items():
@@ -78,7 +86,10 @@ def test_the_joined_checkpoint_is_tested_like_any_other(
     scores = json.loads((tmp_path / "val_scores.json").read_text())
     assert scores["threshold"] == record["threshold"]
     assert scores["f_score"] == pytest.approx(record["f_score"])
-    assert json.loads(found.read_text())
+    assert (scores["train_hours"], scores["n_parameters"]) == (1.5, n_parameters)
+    assert scores["seconds_per_mm2"] > 0
+    records = json.loads(found.read_text())
+    assert records and all(record["candidate_score"] >= THRESHOLD for record in records)
 
 
 def refused(arguments: list, monkeypatch: pytest.MonkeyPatch) -> str:
