@@ -29,7 +29,7 @@ class Windows(torch.utils.data.Dataset):
         return torch.tensor(index)
 
     def get_data_info(self, index):
-        return {"instances": [{}] if index in self.positive else []}
+        return {"instances": [{"bbox_label": 0}] if index in self.positive else []}
 
 
 def negatives(indices) -> set[int]:
