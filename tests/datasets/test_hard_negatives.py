@@ -66,7 +66,7 @@ def test_mined_windows_get_their_share(dataset, mined):
     assert len(windows) == 36 and len(hard) == 3
     sampler = NegativeRatioSampler(windows, 3.0, 0.5, mined, seed=0)
     easy_seen = set()
-    for epoch in range(30):
+    for epoch in range(200):
         sampler.set_epoch(epoch)
         drawn = negatives(sampler)
         assert len(drawn) == len(set(drawn)) == 6 and len(hard & set(drawn)) == 3
