@@ -13,7 +13,8 @@ from mmengine.registry import PARAM_SCHEDULERS, init_default_scope
 from mmengine.runner import Runner
 from mmengine.utils import import_modules_from_strings
 
-from mmdet_mitosis.datasets import MitosisDataset
+from mmdet_mitosis.datasets import CandidateDataset, MitosisDataset
+from mmdet_mitosis.engine.class_check_hook import check_classes
 from tests import make_data
 from tests.make_data import CONFIGS, disc
 
@@ -119,7 +120,7 @@ def test_its_best_checkpoint_is_that_of_the_highest_score(name):
     best = "mitosis/ap" if cfg.val_evaluator.get("min_recall") else "mitosis/f_score"
     assert (saving.save_best, saving.rule) == (best, "greater")
     hooks = {hook.type: hook for hook in cfg.custom_hooks}
-    assert {"ThresholdHook", "CheckpointMatchHook"} <= set(hooks)
+    assert {"ClassCheckHook", "ThresholdHook", "CheckpointMatchHook"} <= set(hooks)
     if "EarlyStoppingHook" in hooks:
         early = hooks["EarlyStoppingHook"]
         assert (early.monitor, early.rule) == (saving.save_best, "greater")
@@ -152,7 +153,9 @@ def test_its_detector_takes_a_training_step(name, root):
     assert np.mean(changed) > 0.9, "the step did not reach most of the detector"
     for scheduler in cfg.param_scheduler:
         PARAM_SCHEDULERS.build({**scheduler, "optimizer": optim_wrapper})
-    predict(model.eval(), DATASETS.build({**cfg.test_dataloader.dataset, **changes}))
+    tested = DATASETS.build({**cfg.test_dataloader.dataset, **changes})
+    predict(model.eval(), tested)
+    check_classes(model, {"train": dataset, "test": tested})
 
 
 def predict(model, dataset):
@@ -187,6 +190,7 @@ def test_its_refiner_takes_a_training_step(name):
     size = cfg.model.crop_size
     crops = [torch.randint(0, 256, (3, size, size), dtype=torch.uint8) for _ in range(4)]
     samples = [DetDataSample(metainfo={"label": i % 2}) for i in range(4)]
+    check_classes(model, {"train": CandidateDataset(ann_file="none.json", lazy_init=True)})
     logged = model.train_step({"inputs": crops, "data_samples": samples}, optim_wrapper)
     assert torch.isfinite(logged["loss_cls"])
     after = [p for p in model.parameters() if p.requires_grad]

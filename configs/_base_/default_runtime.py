@@ -6,7 +6,7 @@ checkpoint_interval = 1000
 
 default_hooks = dict(
     timer=dict(type="IterTimerHook"),
-    logger=dict(type="LoggerHook", interval=20),
+    logger=dict(type="LoggerHook", interval=20, log_metric_by_epoch=False),
     param_scheduler=dict(type="ParamSchedulerHook"),
     checkpoint=dict(
         type="CheckpointHook",
@@ -19,6 +19,7 @@ default_hooks = dict(
     sampler_seed=dict(type="DistSamplerSeedHook"),
 )
 custom_hooks = [
+    dict(type="ClassCheckHook"),
     dict(type="ThresholdHook"),
     dict(type="CheckpointMatchHook"),
     dict(type="StainReportHook"),

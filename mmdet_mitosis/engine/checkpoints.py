@@ -10,15 +10,14 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from mmdet.registry import HOOKS
-from mmengine.hooks import Hook
-from mmengine.runner import BaseLoop, Runner
 
 from mmdet_mitosis import compat
 from mmdet_mitosis.fileio import write_bytes_atomic
 
-MIN_FRACTION = 0.5
-"""Share of the parameters that weights to train from must fit; other classes fit in part."""
+SAFETENSORS = (
+    "{path} is a file of safetensors, which MMEngine does not read: write it anew with "
+    "torch.save(safetensors.torch.load_file({path!r}), FILE)"
+)
 
 
 def find_checkpoint(path: str | Path) -> Path:
@@ -61,6 +60,8 @@ def read_weights(path: str | Path) -> Any:
         ValueError: If it cannot be read, or holds what cannot be loaded safely.
     """
     compat.warn_if_unsafe()
+    if Path(path).suffix == ".safetensors":
+        raise ValueError(SAFETENSORS.format(path=str(path)))
     with Path(path).open("rb") as file:
         try:
             return torch.load(file, map_location="cpu", weights_only=compat.loads_safely())
@@ -115,35 +116,8 @@ def _reason(error: Exception) -> str:
     return f"it is cut short, or none at all ({type(error).__name__}: {told})"
 
 
-@HOOKS.register_module()
-class CheckpointMatchHook(Hook):
-    """Refuse a checkpoint of another model, which MMEngine loads with a page of warnings.
-
-    Testing and resuming need every parameter; training may start from weights that fit in part,
-    such as those of a detector of other classes.
-    """
-
-    def after_load_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
-        """Compare names and shapes.
-
-        Raises:
-            ValueError: If the checkpoint is of another model.
-        """
-        model = getattr(runner.model, "module", runner.model)
-        starting = isinstance(runner._train_loop, BaseLoop) and not runner._resume
-        check_weights(
-            model,
-            checkpoint.get("state_dict", checkpoint),
-            runner._load_from or "the checkpoint",
-            MIN_FRACTION if starting else 1,
-        )
-
-
 def check_weights(
-    model: torch.nn.Module,
-    state_dict: Mapping[str, torch.Tensor],
-    source: str | Path,
-    min_fraction: float = 1,
+    model: torch.nn.Module, state_dict: Mapping[str, torch.Tensor], source: str | Path
 ) -> None:
     """Refuse weights of another model.
 
@@ -151,10 +125,9 @@ def check_weights(
         model: The model.
         state_dict: The weights; parameters that the model does not have are no matter.
         source: Where they are from, for the message.
-        min_fraction: Share of the model's parameters that must be there in the right shape.
 
     Raises:
-        ValueError: If they are of another model.
+        ValueError: If a parameter of the model is missing in them or of another shape.
     """
     given = {name.removeprefix("module."): value for name, value in state_dict.items()}
     wanted = model.state_dict()
@@ -163,7 +136,7 @@ def check_weights(
         for name, value in wanted.items()
         if name not in given or given[name].shape != value.shape
     ]
-    if len(wrong) > (1 - min_fraction) * len(wanted):
+    if wrong:
         raise ValueError(
             f"{source} is of another model: {len(wrong)} of {len(wanted)} parameters of this "
             f"config's {type(model).__name__} are missing in it or of another shape, "

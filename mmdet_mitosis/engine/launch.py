@@ -13,6 +13,7 @@ from mmengine.config import Config
 from mmengine.runner import Runner
 
 from mmdet_mitosis.engine.checkpoints import read_checkpoint, read_weights
+from mmdet_mitosis.engine.weights import find_weights
 
 
 def load_config(
@@ -102,7 +103,7 @@ def set_start(cfg: Config, load_from: str | None, resume: str | None) -> None:
 
     Raises:
         FileNotFoundError: If a file is named that is not there.
-        ValueError: If weights cannot be downloaded, or cannot be read safely.
+        ValueError: If weights cannot be downloaded, or cannot be read safely, or are none.
     """
     if load_from:
         cfg.load_from = None if load_from.lower() == "none" else load_from
@@ -111,7 +112,10 @@ def set_start(cfg: Config, load_from: str | None, resume: str | None) -> None:
     cfg.load_from = fetch_weights(str(checkpoint) if checkpoint else cfg.get("load_from"))
     # MMEngine reads the file anew, and cannot say what is wrong with it.
     if cfg.load_from and _is_first_process():
-        (read_checkpoint if cfg.resume else read_weights)(cfg.load_from)
+        if cfg.resume:
+            read_checkpoint(cfg.load_from)
+        else:
+            find_weights(read_weights(cfg.load_from), cfg.load_from)
 
 
 def latest_checkpoint(work_dir: str | Path) -> Path | None:

@@ -60,6 +60,7 @@ class CandidateRefiner(BaseModel):
             raise ValueError(
                 f"crop_size and input_size must be at least 1 px, got {crop_size} and {input_size}"
             )
+        self.num_classes = num_classes
         self.crop_size, self.input_size = crop_size, input_size
         self.backbone = MODELS.build(backbone)
         if in_channels is None:

@@ -36,6 +36,7 @@ class FCN8sHead(BaseModule):
         init_cfg: dict | list[dict] | None = None,
     ) -> None:
         super().__init__(init_cfg)
+        self.num_classes = num_classes
         pool3, pool4, fc7 = in_channels
         self.score_pool3 = _score_layer(pool3, num_classes)
         self.score_pool4 = _score_layer(pool4, num_classes)

@@ -7,7 +7,8 @@ from mmengine.model import BaseModel
 from mmengine.runner import Runner
 from torch import nn
 
-from mmdet_mitosis.engine.checkpoints import CheckpointMatchHook, read_checkpoint
+from mmdet_mitosis.engine.checkpoint_match_hook import CheckpointMatchHook
+from mmdet_mitosis.engine.checkpoints import read_checkpoint
 
 LAYERS = "abcd"
 

@@ -9,7 +9,7 @@ from urllib.error import URLError
 import pytest
 import torch
 
-from mmdet_mitosis.engine.launch import fetch_weights, load_config
+from mmdet_mitosis.engine.launch import fetch_weights, load_config, set_start
 from tests.make_data import CONFIGS
 
 DIGEST = hashlib.sha256(b"contents").hexdigest()[:8]
@@ -161,3 +161,30 @@ def test_of_several_processes_the_first_one_downloads(cache, monkeypatch):
     assert Path(fetch_weights(URL)) == cache / NAME and asked == []
     monkeypatch.setenv("RANK", "0")
     assert Path(fetch_weights(URL)).is_file() and asked == [URL]
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "said"),
+    [
+        ("log.pth", {"epoch": 3, "args": ["a"]}, r"log\.pth holds no weights: no tensors by name"),
+        ("model.safetensors", {"a": torch.ones(1)}, r"torch\.save\(safetensors\.torch\.load_file"),
+    ],
+)
+def test_what_training_cannot_start_from_is_named(tmp_path, name, content, said):
+    torch.save(content, tmp_path / name)
+    cfg = load_config(DEMO, str(tmp_path), None)
+    with pytest.raises(ValueError, match=said):
+        set_start(cfg, str(tmp_path / name), None)
+
+
+def test_training_starts_from_the_weights_that_the_command_line_names(tmp_path):
+    paths = [tmp_path / "own.pth", tmp_path / "other.pth"]
+    for path in paths:
+        torch.save({"conv1.weight": torch.ones(1)}, path)
+    cfg = load_config(DEMO, str(tmp_path), {"load_from": str(paths[0])})
+    set_start(cfg, None, None)
+    assert (cfg.load_from, cfg.resume) == (str(paths[0]), False)
+    set_start(cfg, str(paths[1]), None)
+    assert cfg.load_from == str(paths[1])
+    set_start(cfg, "none", None)
+    assert cfg.load_from is None
