@@ -8,8 +8,9 @@ from pathlib import Path
 
 from mmdet_mitosis.cli import run_main
 from mmdet_mitosis.fileio import check_writable, write_bytes_atomic
+from mmdet_mitosis.sheets import FORMATS, encode
 from mmdet_mitosis.stain import NORMALIZERS, StainNormalizer
-from mmdet_mitosis.stain.sheet import FORMATS, encode, stain_sheet
+from mmdet_mitosis.stain.sheet import stain_sheet
 from mmdet_mitosis.stain.targets import set_target
 
 SIZES = (32, 4096)

@@ -9,16 +9,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from mmdet_mitosis.sheets import GAP_PX, LINE_PX, WARNING
 from mmdet_mitosis.stain import NORMALIZERS, MacenkoNormalizer, StainFit
-from mmdet_mitosis.stain.sheet import (
-    GAP_PX,
-    LINE_PX,
-    MIN_CELL_PX,
-    WARNING,
-    angle_deg,
-    stain_colors,
-    stain_sheet,
-)
+from mmdet_mitosis.stain.sheet import MIN_CELL_PX, angle_deg, stain_colors, stain_sheet
 from tests.tools.commands import end_here
 from tests.transforms.tissue import STAINS, TARGET, blank, save, tissue
 
