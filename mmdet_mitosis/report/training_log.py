@@ -42,13 +42,15 @@ def read_training_log(work_dir: str | Path) -> TrainingLog:
     first iteration of the later run on, the earlier one's points are dropped.
 
     Args:
-        work_dir: The folder.
+        work_dir: The folder, or that of one run in it.
 
     Returns:
         The log; without points where nothing was trained in that folder.
     """
     loss, f_score, n_runs, n_bad = _no_points(), _no_points(), 0, 0
-    for path in sorted(Path(work_dir).glob("*/vis_data/scalars.json")):
+    own = Path(work_dir, "vis_data", "scalars.json")
+    paths = [own] if own.is_file() else sorted(Path(work_dir).glob("*/vis_data/scalars.json"))
+    for path in paths:
         run = _read_run(path)
         n_bad += run.n_bad_lines
         starts = [points[0, 0] for points in (run.loss, run.f_score) if len(points)]

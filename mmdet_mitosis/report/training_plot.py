@@ -29,12 +29,7 @@ def plot_loss(loss: np.ndarray, tested_at: int | None) -> Markup:
 
     def draw(axes: Axes) -> None:
         axes.plot(*points.T, color=FIRST, marker="." if len(points) < 3 else "")
-        low, high = points[:, 1].min(), points[:, 1].max()
-        if low > 0 and high / low > WIDE_SPREAD:
-            axes.set_yscale("log")
-        else:
-            axes.set_ylim(min(0.0, low * 1.05), max(high, 0.0) * 1.05 or 1.0)
-        axes.set_ylabel("training loss")
+        fit_loss_axis(axes, points[:, 1].min(), points[:, 1].max())
         _finish(axes, tested_at)
 
     return draw_svg("loss", "Training loss over the iterations", draw)
@@ -58,6 +53,21 @@ def plot_validation(f_score: np.ndarray, tested_at: int | None) -> Markup:
         _finish(axes, tested_at)
 
     return draw_svg("validation", "F-score of the validation split over the iterations", draw)
+
+
+def fit_loss_axis(axes: Axes, low: float, high: float) -> None:
+    """Make the vertical axis one of a loss, logarithmic where the loss spreads wide.
+
+    Args:
+        axes: The axes; changed in place.
+        low: The lowest loss.
+        high: The highest one.
+    """
+    if low > 0 and high / low > WIDE_SPREAD:
+        axes.set_yscale("log")
+    else:
+        axes.set_ylim(min(0.0, low * 1.05), max(high, 0.0) * 1.05 or 1.0)
+    axes.set_ylabel("training loss")
 
 
 def thin(points: np.ndarray, most: int) -> np.ndarray:
