@@ -1,4 +1,5 @@
 import math
+import time
 
 import numpy as np
 import pytest
@@ -57,6 +58,34 @@ def test_random_points_are_counted_as_by_brute_force(shape, size):
 def test_points_on_a_lattice_lie_on_borders(shape, cells, area):
     points = np.array(cells, float).reshape(-1, 2) / 10  # duplicates and borders abound
     checked(points, (1.2, 0.9), area, shape)
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_crowds_on_a_slide_that_is_large_for_its_circles(seed):
+    """Most of it is left out by bounds, and circles reach far less than between its crowds."""
+    rng = np.random.default_rng(seed)
+    crowds = rng.uniform(0, 1, (4, 2)) * (30, 20)
+    points = crowds[rng.integers(0, 4, 36)] + rng.normal(0, 0.05, (36, 2))
+    if seed % 2:
+        points = points.round(2)
+    for area in (0.0001, 0.01, 2.0):
+        checked(points, (30, 20), area, "circle")
+
+
+def test_a_ring_meets_in_its_middle():
+    angles = np.linspace(0, 2 * np.pi, 25)[:-1]
+    ring = np.stack([np.cos(angles), np.sin(angles)], axis=1) / 2 + (2, 1.5)
+    points = np.concatenate([ring, [(0.1, 0.1), (0.12, 0.1), (3.9, 2.9)]])
+    assert checked(points, (4, 3), math.pi / 4, "circle").count == 24
+
+
+def test_thousands_of_mitoses_in_one_place_take_no_time():
+    """Following every disc's border took half a minute."""
+    points = np.random.default_rng(0).normal(10, 0.5, (10000, 2))
+    start = time.process_time()
+    hotspot = find_hotspot(points, (20, 20), 2.0, "circle")
+    assert time.process_time() - start < 4
+    assert hotspot.count > 7000
 
 
 @pytest.mark.parametrize("shape", SHAPES)

@@ -1,10 +1,11 @@
-"""The circle with the most points, by angular sweeps.
+"""The circle with the most points: branch and bound, and angular sweeps in what is left.
 
 A point lies in the circle of centre c where c lies in the disc around the point: the best centre is
 where most such discs overlap. That overlap, cut to the allowed centres, is convex, and its leftmost
 point is where two discs' borders meet, where a disc's border meets that of the allowed rectangle, a
 corner of the rectangle, or the leftmost point of a disc. All of these are looked at: along each
-disc's border by angle, and along each side of the rectangle.
+side of the rectangle, and along each disc's border by angle, where it crosses a cell of centres
+that the counts around it do not rule out (:mod:`.cells`).
 
 Coverage is counted with discs that are larger by a hair than those whose borders are followed, so
 that borders which meet in one point do so after rounding too.
@@ -15,9 +16,9 @@ from __future__ import annotations
 import numpy as np
 from scipy.spatial import cKDTree
 
+from mmdet_mitosis.inference.hotspot.cells import SAME_MM, Known, search_cells
+
 SLACK_MM = 1e-9
-SAME_MM = 1e-7
-"""Places closer than this are the same one when the first of several is chosen, mm."""
 TURN = 2 * np.pi
 
 
@@ -47,8 +48,6 @@ def best_circle(
 ) -> tuple[int, np.ndarray]:
     """Find the centre of the circle with the most points.
 
-    In O(n k log k) for k neighbours of a point within the diameter.
-
     Args:
         points_xy: (N, 2), mm.
         low_xy: Smallest allowed x and y of the centre, mm.
@@ -66,17 +65,38 @@ def best_circle(
         for border in (low_xy[axis], high_xy[axis]):
             _search_side(points, weights, (low_xy, high_xy), radius, (axis, border), best)
     tree = cKDTree(points)
-    crowded = np.argsort(-tree.query_ball_point(points, radius, return_length=True), kind="stable")
-    for i in crowded.tolist():  # a high count early on spares most of the sparse ones
-        point = points[i]
-        near = np.array(tree.query_ball_point(point, 2 * radius + 4 * SLACK_MM))
-        if weights[near].sum() < best.count:
-            continue
-        near = near[near != i]
-        _search_border(
-            point, weights[i], (points[near], weights[near]), (low_xy, high_xy), radius, best
-        )
+    allowed = (low_xy, high_xy)
+
+    def search(middle: np.ndarray, half: np.ndarray) -> tuple[int, float]:
+        _search_cell(middle, half, (points, weights, tree), allowed, radius, best)
+        return best.count, float(best.center_xy[0])
+
+    known = Known(best.count, float(best.center_xy[0]))
+    search_cells(points_xy, low_xy, high_xy, radius, 4 * SLACK_MM, known, search)
     return best.count, best.center_xy
+
+
+def _search_cell(
+    middle: np.ndarray,
+    half: np.ndarray,
+    discs: tuple[np.ndarray, np.ndarray, cKDTree],
+    allowed: tuple[np.ndarray, np.ndarray],
+    radius: float,
+    best: _Best,
+) -> None:
+    """Look along the borders that cross a cell, within it."""
+    points, weights, tree = discs
+    reach = float(np.hypot(*half)) + 4 * SLACK_MM
+    near = np.array(tree.query_ball_point(middle, radius + reach))
+    distances = np.hypot(*(points[near] - middle).T)
+    crossing = near[distances > radius - reach]
+    n_within = int(weights[near[distances <= radius - reach]].sum())
+    cell = (middle - half, middle + half)
+    for i in crossing.tolist():
+        others = crossing[crossing != i]
+        weight = n_within + int(weights[i])
+        neighbours = (points[others], weights[others])
+        _search_border(points[i], weight, neighbours, cell, allowed, radius, best)
 
 
 def _search_side(
@@ -113,35 +133,36 @@ def _search_border(
     point: np.ndarray,
     weight: int,
     neighbours: tuple[np.ndarray, np.ndarray],
+    cell: tuple[np.ndarray, np.ndarray],
     allowed: tuple[np.ndarray, np.ndarray],
     radius: float,
     best: _Best,
 ) -> None:
-    """Look along the border of a point's disc."""
+    """Look along the border of a point's disc, within a cell; weigh it with what holds it all."""
     others, weights = neighbours
     border, reach = radius + SLACK_MM, radius + 2 * SLACK_MM
     offsets = others - point
     distances = np.maximum(np.hypot(offsets[:, 0], offsets[:, 1]), SLACK_MM / 1e3)
     cosines = (distances**2 + border**2 - reach**2) / (2 * distances * border)
-    whole = cosines <= -1
-    half = np.arccos(np.clip(cosines, -1, 1))[~whole]
-    starts = (np.arctan2(offsets[~whole, 1], offsets[~whole, 0]) - half) % TURN
+    whole, cut = cosines <= -1, np.abs(cosines) <= 1
+    half = np.arccos(cosines[cut])
+    starts = (np.arctan2(offsets[cut, 1], offsets[cut, 0]) - half) % TURN
     starts[starts >= TURN] = 0
     ends = starts + 2 * half
     angles = np.concatenate([[np.pi], starts])
     centers = point + border * np.stack([np.cos(angles), np.sin(angles)], axis=1)
-    low, high = allowed
+    low, high = cell
     fits = ((centers >= low - SLACK_MM) & (centers <= high + SLACK_MM)).all(axis=1)
     if not fits.any():
         return
     counts = _coverage(
         np.concatenate([starts, starts - TURN]),
         np.concatenate([ends, ends - TURN]),
-        np.tile(weights[~whole], 2),
+        np.tile(weights[cut], 2),
         angles[fits],
     )
     counts += weight + weights[whole].sum()
-    best.offer(np.clip(centers[fits], low, high), counts)
+    best.offer(np.clip(centers[fits], *allowed), counts)
 
 
 def _coverage(
