@@ -1,5 +1,6 @@
 """tools/plot_log.py: the curves of several trainings, resumed ones joined."""
 
+import json
 import re
 from pathlib import Path
 
@@ -8,6 +9,7 @@ import pytest
 from PIL import Image
 
 from mmdet_mitosis.report.run_curves import distinct_names, draw_curves, encode, read_runs
+from mmdet_mitosis.report.training_log import read_training_log
 from tests.report.runs import train_lines, write_log
 from tests.tools.commands import end_here
 
@@ -99,6 +101,15 @@ def test_the_command_draws_and_says_what_it_read(folders, tmp_path, capsys):
         ]
     with Image.open(tmp_path / "new" / "curves.png") as picture:
         assert picture.width > 1000
+
+
+def test_a_real_training_has_its_validations_where_they_were(work):
+    (path,) = work.glob("*/vis_data/scalars.json")
+    records = [json.loads(line) for line in path.read_text().splitlines()]
+    scores = [(r["step"], r["mitosis/f_score"]) for r in records if "mitosis/f_score" in r]
+    # As written for TensorBoard, which draws ``step``; MMEngine's default is the epoch, here 0.
+    assert [step for step, _ in scores] == [2, 4]
+    assert read_training_log(work).f_score.tolist() == [list(score) for score in scores]
 
 
 @pytest.mark.parametrize(
