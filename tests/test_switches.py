@@ -10,7 +10,7 @@ import pytest
 import torch
 from mmdet.models.losses import FocalLoss
 from mmdet.registry import DATASETS, HOOKS, MODELS
-from mmengine.config import Config
+from mmengine.config import Config, ConfigDict
 from mmengine.logging import MessageHub
 from mmengine.optim import build_optim_wrapper
 from mmengine.registry import PARAM_SCHEDULERS, init_default_scope
@@ -18,6 +18,7 @@ from mmengine.runner import Runner
 
 from mmdet_mitosis.datasets import NegativeRatioSampler
 from mmdet_mitosis.engine import CompileHook
+from mmdet_mitosis.engine.bfloat16_optim_wrapper import use_mixed_precision
 from mmdet_mitosis.engine.checkpoints import read_checkpoint
 from mmdet_mitosis.engine.class_check_hook import check_classes
 from mmdet_mitosis.engine.threshold_hook import KEY
@@ -253,6 +254,22 @@ def test_bfloat16_computes_in_it_and_keeps_weights_in_float32(configure):
     model.train().train_step(batch, build_optim_wrapper(model, cfg.optim_wrapper))
     assert seen == [torch.bfloat16]
     assert {p.dtype for p in model.parameters()} == {torch.float32}
+
+
+@pytest.mark.parametrize(
+    ("gpu", "expected"),
+    [
+        (None, {"type": "BFloat16OptimWrapper"}),
+        ((9, 0), {"type": "BFloat16OptimWrapper"}),
+        ((7, 5), {"type": "AmpOptimWrapper", "loss_scale": "dynamic"}),
+    ],
+)
+def test_mixed_precision_is_the_one_that_the_device_has(monkeypatch, gpu, expected):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: gpu is not None)
+    monkeypatch.setattr(torch.cuda, "get_device_capability", lambda: gpu)
+    optim_wrapper = ConfigDict(type="AmpOptimWrapper", dtype="float16", loss_scale=512.0, clip=3)
+    use_mixed_precision(optim_wrapper)
+    assert optim_wrapper.to_dict() == {**expected, "clip": 3}
 
 
 @pytest.mark.parametrize("name", ["none", "channels last", "compiled"])

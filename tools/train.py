@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from mmengine.config import DictAction
 
 from mmdet_mitosis.cli import run_main
+from mmdet_mitosis.engine.bfloat16_optim_wrapper import use_mixed_precision
 from mmdet_mitosis.engine.launch import build_runner, load_config, set_start
 from mmdet_mitosis.fileio import check_writable
 
@@ -27,7 +28,11 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
         const="auto",
         help="go on from the last checkpoint in the work folder, or from the one named",
     )
-    parser.add_argument("--amp", action="store_true", help="mixed precision")
+    parser.add_argument(
+        "--amp",
+        action="store_true",
+        help="mixed precision: bfloat16, or float16 on a GPU that has none",
+    )
     parser.add_argument(
         "--auto-scale-lr", action="store_true", help="scale the learning rate with the batch size"
     )
@@ -48,8 +53,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     args = parse_args(argv)
     cfg = load_config(args.config, args.work_dir, args.cfg_options, args.launcher)
     if args.amp:
-        cfg.optim_wrapper.type = "AmpOptimWrapper"
-        cfg.optim_wrapper.loss_scale = "dynamic"
+        use_mixed_precision(cfg.optim_wrapper)
     if args.auto_scale_lr:
         if "base_batch_size" not in cfg.get("auto_scale_lr", {}):
             raise ValueError(f"{args.config} has no auto_scale_lr.base_batch_size to scale from")

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 
 import torch
 from mmdet.registry import OPTIM_WRAPPERS
+from mmengine.config import ConfigDict
 from mmengine.optim import OptimWrapper
 from mmengine.runner.amp import autocast
 from torch import nn
@@ -36,3 +37,18 @@ class BFloat16OptimWrapper(OptimWrapper):
         """
         with super().optim_context(model), autocast(dtype=torch.bfloat16):
             yield
+
+
+def use_mixed_precision(optim_wrapper: ConfigDict) -> None:
+    """Let a config train in mixed precision: bfloat16, or float16 on a GPU that has none.
+
+    Args:
+        optim_wrapper: The config's; changed in place.
+    """
+    optim_wrapper.pop("dtype", None)
+    # Before the Ampere generation, 8.0, GPUs only emulate bfloat16, and are slow at it.
+    if torch.cuda.is_available() and torch.cuda.get_device_capability() < (8, 0):
+        optim_wrapper.update(type="AmpOptimWrapper", loss_scale="dynamic")
+    else:
+        optim_wrapper.pop("loss_scale", None)
+        optim_wrapper.type = BFloat16OptimWrapper.__name__
