@@ -85,7 +85,7 @@ model = dict(
 )
 """,
     "fitted anchors": """
-model = dict(rpn_head=dict(anchor_generator=dict(scales=[5, 8], ratios=[0.7, 1.0, 1.4])))
+model = dict(rpn_head=dict(anchor_generator=dict(scales=[5, 7])))
 """,
     "averaged weights": """
 custom_hooks = [
