@@ -7,20 +7,12 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from mmengine.config import DictAction
-from mmengine.runner.checkpoint import weights_to_cpu
-from torch import nn
 
 from mmdet_mitosis.cli import run_main
-from mmdet_mitosis.engine.checkpoints import (
-    check_weights,
-    find_checkpoint,
-    read_checkpoint,
-    write_checkpoint,
-)
-from mmdet_mitosis.engine.costs import joined_training
+from mmdet_mitosis.engine.checkpoints import find_checkpoint, read_checkpoint
+from mmdet_mitosis.engine.joining import load_part, write_joined
 from mmdet_mitosis.engine.launch import build_runner, for_testing, load_config
-from mmdet_mitosis.engine.threshold_hook import KEY, choose_on_validation, choose_threshold
-from mmdet_mitosis.engine.timing_hook import KEY as TRAINING
+from mmdet_mitosis.engine.threshold_hook import KEY, choose_threshold
 from mmdet_mitosis.evaluation.centroid_fscore import CHOOSE
 from mmdet_mitosis.fileio import check_writable
 from mmdet_mitosis.models import TwoStageMitosisDetector
@@ -68,20 +60,10 @@ def main(argv: Sequence[str] | None = None) -> None:
             "TwoStageMitosisDetector"
         )
     for name, path in stages.items():
-        load_stage(getattr(runner.model, name), read[name]["state_dict"], path)
+        load_part(getattr(runner.model, name), read[name], path)
     runner.model.candidate_threshold.fill_(threshold)
-    record = choose_on_validation(runner)
-    meta = {
-        "cfg": cfg.pretty_text,
-        "dataset_meta": runner.test_dataloader.dataset.metainfo,
-        **{name: str(path) for name, path in stages.items()},
-    }
-    state = weights_to_cpu(runner.model.state_dict())
-    joined = {"meta": meta, "state_dict": state, KEY: record}
-    training = joined_training(read.values())
-    if training is not None:
-        joined[TRAINING] = training
-    write_checkpoint(args.out, joined)
+    sources = {name: str(path) for name, path in stages.items()}
+    record = write_joined(args.out, cfg, runner, read.values(), sources)
     print(
         f"joined: candidates of at least {threshold:.4f}; threshold {record['threshold']:.3f}, "
         f"F-score {record['f_score']:.3f} on {record['chosen_on']} (validation)\n"
@@ -106,13 +88,6 @@ def _aim(record: dict) -> str:
         f"chosen for a recall of {record['min_recall']:g}{reached}: "
         f"{record['recall']:.3f} on {record['chosen_on']}"
     )
-
-
-def load_stage(stage: nn.Module, given: dict, path: Path) -> None:
-    """Load the weights of a stage; refuse those of another model."""
-    check_weights(stage, given, path)
-    given = {key.removeprefix("module."): value for key, value in given.items()}
-    stage.load_state_dict({key: given[key] for key in stage.state_dict()})
 
 
 if __name__ == "__main__":
