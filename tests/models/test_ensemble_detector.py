@@ -190,6 +190,14 @@ def test_nothing_found_is_an_empty_prediction() -> None:
         assert len(found.masks) == 0
 
 
+def test_lower_precision_keeps_the_digits_of_places() -> None:
+    model, images = build(mask_rcnn(), views="all"), [image(0, (64, 96))]
+    with torch.autocast("cpu", torch.bfloat16):
+        (found,) = predict(model, images)
+    assert found.bboxes.dtype == found.scores.dtype == torch.float32
+    assert len(found) > 10 and len(window_detections(found, 1, (0, 0, 96, 64)).scores) == len(found)
+
+
 def test_it_is_not_trained_as_a_whole() -> None:
     model = build(candidate_config())
     optim_wrapper = build_optim_wrapper(model, {"optimizer": {"type": "SGD", "lr": 0.1}})
