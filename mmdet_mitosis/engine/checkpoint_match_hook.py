@@ -55,11 +55,10 @@ class CheckpointMatchHook(Hook):
             ValueError: If the checkpoint is of another model.
         """
         model, source = _bare(runner.model), runner._load_from or "the checkpoint"
-        weights = find_weights(checkpoint, source)
         if not _starts(runner):
-            check_weights(model, weights, source)
+            check_weights(model, checkpoint.get("state_dict", checkpoint), source)
             return
-        report = load_weights(model, weights, source)
+        report = load_weights(model, find_weights(checkpoint, source), source)
         report.check()
         runner.logger.info(str(report))
         # All is in its place: MMEngine has nothing left to warn of.
