@@ -3,6 +3,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 DEMO := demo
+EXTRAS ?= dev
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo baseline test lint clean-demo
@@ -25,7 +26,7 @@ $(STAMP): setup.py constraints.txt
 	@# An interrupted venv has an interpreter and no pip.
 	@$(BIN)/python -m pip --version >/dev/null 2>&1 || $(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet "setuptools<81" wheel
-	$(BIN)/python -m pip install --quiet --progress-bar off -c constraints.txt -e ".[dev]"
+	$(BIN)/python -m pip install --quiet --progress-bar off -c constraints.txt -e ".[$(EXTRAS)]"
 	@# mmcv-lite asks for opencv-python, which does not import without libGL; both write the same folder.
 	$(BIN)/python -m pip uninstall --quiet --yes opencv-python opencv-python-headless
 	$(BIN)/python -m pip install --quiet --no-deps -c constraints.txt opencv-python-headless
