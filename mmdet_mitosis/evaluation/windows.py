@@ -135,8 +135,10 @@ def mask_polygons(mask: np.ndarray, offset_xy: tuple[int, int]) -> list[np.ndarr
         COCO polygons of its parts, without holes, the largest first; none of an empty mask. They
         are arrays, which take a tenth of the memory that lists would until the merge.
     """
-    pixels_xy = np.argwhere(mask)[:, ::-1]
-    if not len(pixels_xy):
+    rows = np.flatnonzero(mask.any(axis=1))
+    if not len(rows):
         return []
-    outlines = pixel_polygons(pixels_xy + np.asarray(offset_xy))
+    # Only these rows: to list the pixels of a whole window takes longer than to outline them.
+    pixels_yx = np.argwhere(mask[rows[0] : rows[-1] + 1]) + (rows[0], 0)
+    outlines = pixel_polygons(pixels_yx[:, ::-1] + np.asarray(offset_xy))
     return [outline.ravel().astype(np.float32) for outline in outlines]

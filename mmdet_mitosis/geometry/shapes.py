@@ -69,7 +69,7 @@ def pixel_polygons(pixels_xy: np.ndarray) -> list[np.ndarray]:
     Raises:
         ValueError: If there is no pixel.
     """
-    pixels = np.unique(np.asarray(pixels_xy, dtype=np.int64).reshape(-1, 2), axis=0)
+    pixels = np.asarray(pixels_xy, dtype=np.int64).reshape(-1, 2)
     if not len(pixels):
         raise ValueError("an object needs at least one pixel")
     runs = _row_runs(pixels)
@@ -82,7 +82,8 @@ def _row_runs(pixels: np.ndarray) -> np.ndarray:
     """Join pixels into runs of a row: (R, 3) of start, end (exclusive) and y."""
     pixels = pixels[np.lexsort((pixels[:, 0], pixels[:, 1]))]
     step = np.diff(pixels, axis=0)
-    breaks = np.flatnonzero((step[:, 1] != 0) | (step[:, 0] != 1)) + 1
+    # A pixel that is listed twice, a step of 0, breaks no run.
+    breaks = np.flatnonzero((step[:, 1] != 0) | (step[:, 0] > 1)) + 1
     starts = np.concatenate([[0], breaks])
     ends = np.concatenate([breaks, [len(pixels)]]) - 1
     return np.stack([pixels[starts, 0], pixels[ends, 0] + 1, pixels[starts, 1]], axis=1)
