@@ -29,6 +29,7 @@ from mmdet_mitosis.inference.inputs import find_inputs
 from mmdet_mitosis.inference.picture import draw_heat, draw_slide
 from mmdet_mitosis.inference.records import SlideResult
 from mmdet_mitosis.inference.slides import Slide
+from mmdet_mitosis.inference.speed import Speed
 from mmdet_mitosis.inference.summary import summarize_case, summarize_slide
 
 PICTURES = {"overlay": "overlay.png", "heat": "heat.png"}
@@ -98,6 +99,15 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--batch-size", type=int, default=4)
     parser.add_argument("--workers", type=int, default=2, help="threads that read windows")
     parser.add_argument("--device", help="as cuda:0 or cpu (default: a GPU where there is one)")
+    parser.add_argument(
+        "--amp", action="store_true", help="mixed precision: float16 on a GPU, bfloat16 on the CPU"
+    )
+    parser.add_argument(
+        "--channels-last", action="store_true", help="store the channels of a pixel side by side"
+    )
+    parser.add_argument(
+        "--compile", action="store_true", help="compile backbone and neck first, by torch.compile"
+    )
     parser.add_argument("--launcher", choices=["none", "pytorch", "slurm"], default="none")
     args = parser.parse_args(argv)
     for name, least in (("batch_size", 1), ("workers", 0), ("picture_side", 16)):
@@ -121,9 +131,17 @@ def main(argv: Sequence[str] | None = None) -> int:
     if device is None and torch.cuda.is_available():
         device = f"cuda:{local_rank % torch.cuda.device_count()}"
     detector = MitosisDetector(
-        args.checkpoint, args.config, args.threshold, device, args.batch_size, args.workers
+        args.checkpoint,
+        args.config,
+        args.threshold,
+        device,
+        args.batch_size,
+        args.workers,
+        Speed(args.amp, args.channels_last, args.compile),
     )
     written = (*sorted(args.formats), args.hotspot_mm2, args.hotspot_shape, args.picture_side)
+    if args.amp:  # the other two change results by rounding alone
+        written += (detector.record["precision"],)
     options = Options(args.mpp, args.all_tissue, written)
 
     def write(folder: Path, result: SlideResult, slide: Slide) -> dict[str, Any]:

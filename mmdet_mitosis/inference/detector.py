@@ -25,6 +25,7 @@ from mmdet_mitosis.inference.records import SlideResult
 from mmdet_mitosis.inference.slide_run import SlideRun
 from mmdet_mitosis.inference.slides import Slide, open_slide
 from mmdet_mitosis.inference.slides.whole_image import WholeImage
+from mmdet_mitosis.inference.speed import Speed
 from mmdet_mitosis.report.provenance import versions
 from mmdet_mitosis.stain import Fit, StainNormalizer
 from mmdet_mitosis.transforms import StainNormalize
@@ -44,18 +45,23 @@ class MitosisDetector:
         threshold: Lowest score that counts; by default the one that the checkpoint stores.
         device: As ``cuda:0``; by default a GPU where there is one.
         batch_size: Windows computed at once.
-        workers: Threads that read and normalise windows meanwhile.
+        workers: Threads that read and normalise windows meanwhile; 0: none. On the CPU the threads
+            that compute do it, each on windows of its own: as many as torch may use, but no more
+            than the batch has windows. Two of them take less time than one network in two threads.
+        speed: How the network is run.
 
     Attributes:
         mpp: Resolution that images are brought to, µm a pixel.
         window_size: Side of a window, px.
         threshold: Lowest score that counts.
         threshold_from: Where it was chosen.
-        record: ``config``, ``checkpoint``, ``checkpoint_sha256`` and ``versions``.
+        parallel: Number of threads that may call :meth:`detect` side by side.
+        record: ``config``, ``checkpoint``, ``checkpoint_sha256``, ``precision`` and ``versions``.
 
     Raises:
         FileNotFoundError: If a file is not there.
-        ValueError: If the checkpoint is of another model, or there is no threshold.
+        ValueError: If the checkpoint is of another model, there is no threshold, or the network
+            cannot be compiled here.
     """
 
     def __init__(
@@ -66,6 +72,7 @@ class MitosisDetector:
         device: str | None = None,
         batch_size: int = 4,
         workers: int = 2,
+        speed: Speed | None = None,
     ) -> None:
         path = find_checkpoint(checkpoint)
         stored = read_checkpoint(path)
@@ -77,14 +84,19 @@ class MitosisDetector:
         missing = [key for key in ("model", "test_dataloader") if key not in self.cfg]
         if missing:
             raise ValueError(f"the config of {path} is no detector's: it has no {missing[0]!r}")
-        self.batch_size, self.workers = batch_size, workers
+        self.batch_size, self.workers, self.speed = batch_size, workers, speed or Speed()
         self.device = device or ("cuda:0" if torch.cuda.is_available() else "cpu")
+        side_by_side = torch.device(self.device).type == "cpu" and workers > 0
+        self.parallel = min(batch_size, torch.get_num_threads()) if side_by_side else 1
         self.threshold, self.threshold_from = choose_threshold(stored, path, threshold)
         self.mpp = float(self.cfg.get("mpp", MODEL_MPP))
         self.window_size = int(self.cfg.test_dataloader.dataset.get("window_size", 512))
         self.model = _build_model(self.cfg, stored["state_dict"], path).to(self.device)
         self.pipeline, self.normalizer = _build_pipeline(self.cfg)
-        self.record = _record(path, config, stored)
+        self.record = _record(path, config, stored, self.speed.precision(self.device))
+        self.speed.apply(self.model, self.device)
+        if self.speed.compiled:
+            self._warm_up()
 
     def __call__(
         self, image: np.ndarray | str | Path, mpp: float | None = None, **options: Any
@@ -149,6 +161,15 @@ class MitosisDetector:
             for sample, window in zip(samples, windows_xyxy, strict=True)
         ]
 
+    def _warm_up(self) -> None:
+        """Compile now, so that what hinders it is told before the first slide."""
+        blank = np.full((self.window_size, self.batch_size * self.window_size, 3), 255, np.uint8)
+        try:
+            self(blank, self.mpp)
+        except Exception as error:  # torch and its compilers raise their own kinds
+            reason = " ".join(str(error).split()) or type(error).__name__
+            raise ValueError(f"torch.compile does not work here: {reason[:300]}") from error
+
 
 def _open(image: np.ndarray | str | Path, mpp: float | None) -> Slide:
     """Open a file, or take an array as a slide."""
@@ -183,7 +204,7 @@ def _build_pipeline(cfg: Config) -> tuple[Compose, StainNormalizer | None]:
     return Compose(transforms), found[0] if found else None
 
 
-def _record(path: Path, config: str | Path | None, stored: dict) -> dict[str, Any]:
+def _record(path: Path, config: str | Path | None, stored: dict, precision: str) -> dict[str, Any]:
     """Say what the detector is."""
     digest = hashlib.sha256()
     with path.open("rb") as file:
@@ -195,5 +216,6 @@ def _record(path: Path, config: str | Path | None, stored: dict) -> dict[str, An
         "config": name,
         "checkpoint": path.name,
         "checkpoint_sha256": digest.hexdigest(),
+        "precision": precision,
         "versions": versions(),
     }

@@ -8,12 +8,18 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from itertools import islice
 from typing import TypeVar
 
+import torch
+
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 
 
 def work_ahead(
-    function: Callable[[Item], Result], items: Iterable[Item], workers: int, ahead: int
+    function: Callable[[Item], Result],
+    items: Iterable[Item],
+    workers: int,
+    ahead: int,
+    torch_threads: int | None = None,
 ) -> Iterator[Result]:
     """Call a function on items in threads while the results are used.
 
@@ -22,6 +28,7 @@ def work_ahead(
         items: The items.
         workers: Number of threads; 0 calls it here.
         ahead: Largest number of results that wait.
+        torch_threads: Threads that torch may use in each of them; None leaves that as it is.
 
     Yields:
         The results, in the order of the items; what the function raises is raised in its turn.
@@ -31,7 +38,12 @@ def work_ahead(
         return
     left = iter(items)
     waiting: deque[Future[Result]] = deque()
-    pool = ThreadPoolExecutor(workers)
+    before = torch.get_num_threads()
+    own = () if torch_threads is None else (torch_threads,)
+    # The number is each thread's own, but a thread that comes later begins with the last one set.
+    pool = ThreadPoolExecutor(
+        workers, initializer=torch.set_num_threads if own else None, initargs=own
+    )
     try:
         waiting.extend(pool.submit(function, item) for item in islice(left, ahead))
         while waiting:
@@ -40,3 +52,5 @@ def work_ahead(
             yield result
     finally:
         pool.shutdown(wait=True, cancel_futures=True)
+        if own:
+            torch.set_num_threads(before)

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
+import torch
 from tqdm import tqdm
 
 from mmdet_mitosis.evaluation.detections import FieldDetections
@@ -38,7 +39,8 @@ FIT_SHARE = 0.5
 percentiles of concentrations, over all pixels, would fall with glass."""
 FIT_PARTS, FIT_TRIES = 64, 256
 """Windows that an estimate is made from, and that are looked at for it at most."""
-FIT_THUMBNAIL_PX, FIT_STEP = 1024, 4
+FIT_STEP = 4
+"""Of so many pixels, along each axis, one is looked at to tell tissue from glass."""
 CHUNK = 128
 """Windows whose detections are kept together, so that an interrupted run goes on after them."""
 
@@ -127,27 +129,37 @@ class SlideRun:
                 kept = self._part(number)
                 if kept:
                     found = _load(kept, chunk)
+                    bar.update(len(chunk))
                 else:
-                    found = self._compute(chunk, fit)
+                    found = []
+                    for batch in self._compute(chunk, fit):
+                        found += batch
+                        bar.update(len(batch))
                     self._keep(number, found)
-                bar.update(len(chunk))
                 yield from found
 
-    def _compute(self, windows: list[tuple], fit: Fit | None) -> list[WindowDetections]:
-        """Run the detector on some windows."""
+    def _compute(self, windows: list[tuple], fit: Fit | None) -> Iterator[list[WindowDetections]]:
+        """Run the detector on some windows; give what it finds batch by batch, in order."""
+        detector, parallel = self.detector, self.detector.parallel
+        size = -(-detector.batch_size // parallel)
+        batches = [windows[i : i + size] for i in range(0, len(windows), size)]
 
         def prepare(window: tuple[int, int, int, int]) -> dict:
             x1, y1, x2, y2 = window
             rgb = self.slide.read(x1, y1, x2 - x1, y2 - y1, self.mpp)
-            return self.detector.prepare(rgb, fit)
+            return detector.prepare(rgb, fit)
 
-        size, workers = self.detector.batch_size, self.detector.workers
+        def compute(batch: list[tuple]) -> list[WindowDetections]:
+            return detector.detect([prepare(window) for window in batch], batch)
+
+        if parallel > 1:
+            each = max(1, torch.get_num_threads() // parallel)
+            yield from work_ahead(compute, batches, parallel, 2 * parallel, each)
+            return
+        workers = detector.workers
         prepared = work_ahead(prepare, windows, workers, ahead=2 * size + workers)
-        found: list[WindowDetections] = []
-        while batch := list(islice(prepared, size)):
-            places = windows[len(found) : len(found) + len(batch)]
-            found += self.detector.detect(batch, places)
-        return found
+        for batch in batches:
+            yield detector.detect(list(islice(prepared, len(batch))), batch)
 
     def _fit(self) -> Fit | None:
         """Estimate the stains of the slide."""
@@ -155,14 +167,12 @@ class SlideRun:
         if normalizer is None:
             return None
         width, height = self.size
-        if max(width, height) <= FIT_PX and self._is_tissue():
-            return normalizer.estimate(self.slide.read(0, 0, width, height, self.mpp))
+        if max(width, height) <= FIT_PX:
+            whole = self.slide.read(0, 0, width, height, self.mpp)
+            if tissue_share(whole[::FIT_STEP, ::FIT_STEP]) >= FIT_SHARE:
+                return normalizer.estimate(whole)
         parts = self._stained_parts()
         return normalizer.estimate(np.concatenate(parts)) if parts else None
-
-    def _is_tissue(self) -> bool:
-        """Tell whether the whole image shows tissue rather than glass."""
-        return tissue_share(self.slide.thumbnail(FIT_THUMBNAIL_PX)) >= FIT_SHARE
 
     def _stained_parts(self) -> list[np.ndarray]:
         """Draw windows that are full of tissue; where none is, take the one that shows most."""

@@ -37,9 +37,9 @@ class SpotDetector:
 
     mpp, threshold, threshold_from, normalizer = 0.25, 0.5, "the test", None
 
-    def __init__(self, window_size=256, batch_size=4, workers=2, stop_after=None):
+    def __init__(self, window_size=256, batch_size=4, workers=2, stop_after=None, parallel=1):
         self.window_size, self.batch_size, self.workers = window_size, batch_size, workers
-        self.stop_after, self.n_seen = stop_after, 0
+        self.parallel, self.stop_after, self.n_seen = parallel, stop_after, 0
         self.record = {"config": "spots", "checkpoint": "none", "checkpoint_sha256": "0" * 64}
         self.record["versions"] = {}
 

@@ -28,16 +28,18 @@ def run(path, detector, mpp=0.25, **options):
 
 
 @pytest.mark.parametrize("window", [160, 256, 512, 2048])
-@pytest.mark.parametrize(("batch", "workers"), [(1, 0), (4, 2), (7, 3)])
-def test_every_spot_is_found_once(path, spots, window, batch, workers) -> None:
-    result = run(path, SpotDetector(window, batch, workers))
+@pytest.mark.parametrize(("batch", "workers", "parallel"), [(1, 0, 1), (4, 2, 1), (7, 3, 3)])
+def test_every_spot_is_found_once(path, spots, window, batch, workers, parallel) -> None:
+    result = run(path, SpotDetector(window, batch, workers, parallel=parallel))
     assert same_places(result.detections, spots)
     assert (result.width, result.height, result.mpp) == (WIDTH, HEIGHT, 0.25)
     assert result.tissue_fraction == pytest.approx(1)
 
 
 def test_batches_and_workers_change_nothing(path) -> None:
-    results = [run(path, SpotDetector(256, b, w)).detections for b, w in ((1, 0), (3, 1), (16, 4))]
+    settings = ((1, 0, 1), (3, 1, 1), (16, 4, 1), (5, 2, 2))
+    detectors = [SpotDetector(256, b, w, parallel=p) for b, w, p in settings]
+    results = [run(path, detector).detections for detector in detectors]
     for other in results[1:]:
         assert other.centers_xy.tolist() == results[0].centers_xy.tolist()
         assert other.scores.tolist() == results[0].scores.tolist()
@@ -73,7 +75,7 @@ def test_an_interrupted_run_goes_on(tmp_path, spots) -> None:
     whole = SpotDetector(128)
     expected = run(path, whole)
     assert whole.n_seen > 2 * CHUNK
-    broken = SpotDetector(128, stop_after=CHUNK + 20)
+    broken = SpotDetector(128, stop_after=CHUNK + 20, parallel=2)
     with pytest.raises(KeyboardInterrupt):
         run(path, broken, keep_in=tmp_path / "parts")
     second = SpotDetector(128)

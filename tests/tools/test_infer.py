@@ -56,6 +56,17 @@ def test_fields_become_counts_and_the_bad_one_is_named(slides, work, tmp_path) -
     assert before == {p: p.stat().st_mtime_ns for p in before}
 
 
+def test_another_precision_is_another_result_and_is_told(slides, work, tmp_path, capsys) -> None:
+    out = tmp_path / "out"
+    words = [slides / "0.tif", "--checkpoint", work, "--out", out, "--mpp", 0.25, "--device", "cpu"]
+    words += ["--threshold", 0.01, "--formats", "csv"]
+    for more, precision in (([], "float32"), (["--amp", "--channels-last"], "bfloat16")):
+        status, said, _ = end_here("infer", [*words, *more], capsys)
+        assert status == 0 and "1 of 1 slides are done" in said
+        summary = json.loads((out / "0" / "summary.json").read_text())
+        assert summary["model"]["precision"] == precision
+
+
 class Done:
     """Slides of which some failed and some are with other processes."""
 
