@@ -14,14 +14,9 @@ train_pipeline = [
     dict(type="LoadWindow"),
     dict(type="LoadAnnotations", with_bbox=True, with_mask=True),
     _base_.stain,
-    dict(
-        type="PhotoMetricDistortion",
-        brightness_delta=16,
-        contrast_range=(0.85, 1.15),
-        saturation_range=(0.85, 1.15),
-        hue_delta=6,
-    ),
-    dict(type="RandomFlip", prob=0.75, direction=["horizontal", "vertical", "diagonal"]),
+    dict(type="StainAugment", mode="hed", sigma=0.1, shift=0.1, prob=0.8),
+    dict(type="RotateWindow"),
+    dict(type="RandomFlip", prob=0.5, direction="horizontal"),
     dict(type="PackDetInputs", meta_keys=(*_base_.meta_keys, "flip", "flip_direction")),
 ]
 train_dataloader = dict(

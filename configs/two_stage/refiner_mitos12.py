@@ -9,13 +9,7 @@ max_epochs = 30
 train_pipeline = [
     dict(type="LoadCandidate", size=context_size),
     _base_.stain,
-    dict(
-        type="PhotoMetricDistortion",
-        brightness_delta=16,
-        contrast_range=(0.85, 1.15),
-        saturation_range=(0.85, 1.15),
-        hue_delta=6,
-    ),
+    dict(type="StainAugment", mode="hed", sigma=0.1, shift=0.1, prob=0.8),
     dict(type="RotateCandidate", size=_base_.crop_size, angles="any"),
     dict(type="RandomFlip", prob=0.5, direction="horizontal"),
     _base_.packing,

@@ -82,7 +82,7 @@ def pipeline(name, split):
     from mmengine.config import Config
 
     steps = Config.fromfile(CONFIGS / "two_stage" / name)[f"{split}_dataloader"].dataset.pipeline
-    return [step for step in steps if step.type not in ("StainNormalize", "PhotoMetricDistortion")]
+    return [step for step in steps if step.type not in ("StainNormalize", "StainAugment")]
 
 
 NAMES = ["refiner_r101_tupac.py", "refiner_demo.py", "refiner_mitos12.py"]
