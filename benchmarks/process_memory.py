@@ -23,16 +23,17 @@ class Measured:
     peak_bytes: int
 
 
-def measure(words: Sequence[object]) -> Measured:
+def measure(words: Sequence[object], interval_s: float = INTERVAL_S) -> Measured:
     """Run a command and watch the memory of its processes.
 
     Forked processes share what neither has changed, so that the sum of what each has resident
     counts much of it twice. The proportional set size (PSS) divides it among them; its sum over
-    all processes is taken twenty times a second. The kernel's own figure for the largest process
+    all processes is taken at intervals. The kernel's own figure for the largest process
     (``ru_maxrss``), which misses no moment, counts where it is larger.
 
     Args:
         words: The command and its arguments.
+        interval_s: Time between two looks, s. Each look holds processes of some GB up for some ms.
 
     Returns:
         What it took.
@@ -51,7 +52,7 @@ def measure(words: Sequence[object]) -> Measured:
             if pid:
                 break
             peak = max(peak, sum(map(_pss_bytes, _tree(process.pid))))
-            time.sleep(INTERVAL_S)
+            time.sleep(interval_s)
         seconds = time.perf_counter() - start
         process.returncode = os.waitstatus_to_exitcode(status)
         if process.returncode:
