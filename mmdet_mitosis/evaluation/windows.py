@@ -139,6 +139,6 @@ def mask_polygons(mask: np.ndarray, offset_xy: tuple[int, int]) -> list[np.ndarr
     if not len(rows):
         return []
     # Only these rows: to list the pixels of a whole window takes longer than to outline them.
-    pixels_yx = np.argwhere(mask[rows[0] : rows[-1] + 1]) + (rows[0], 0)
+    pixels_yx = np.argwhere(mask[rows[0] : rows[-1] + 1]) + np.array([rows[0], 0])
     outlines = pixel_polygons(pixels_yx[:, ::-1] + np.asarray(offset_xy))
     return [outline.ravel().astype(np.float32) for outline in outlines]
