@@ -83,7 +83,7 @@ def measured(readme: Path) -> Iterator[tuple[str, str, str, dict[str, float]]]:
             else:
                 command = re.search(r"benchmarks/\w+\.py (\w+)", before)
                 name, condition = f"{command[1]}.py", row["condition"]
-            config = (readme.parent / name).relative_to(ROOT).as_posix()
+            config = (readme.parent / name).resolve().relative_to(ROOT).as_posix()
             yield config, condition, row.get("split", ""), figures(row)
 
 
@@ -111,7 +111,11 @@ READMES = sorted(CONFIGS.rglob("README.md"))
 
 
 def test_every_result_of_the_readmes_is_in_the_metafile_and_no_other(index):
-    written = [row for readme in READMES for row in measured(readme)]
+    # A config of another folder beside one's own is told there too.
+    written = []
+    for row in (row for readme in READMES for row in measured(readme)):
+        if row not in written:
+            written.append(row)
     left = results(index)
     assert len(written) > 15
     for config, condition, split, numbers in written:
