@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Iterator
 from itertools import islice
@@ -16,7 +15,7 @@ from tqdm import tqdm
 from mmdet_mitosis.evaluation.detections import FieldDetections
 from mmdet_mitosis.evaluation.scoring import MERGE_RADIUS_UM
 from mmdet_mitosis.evaluation.windows import WindowDetections
-from mmdet_mitosis.fileio import write_json_atomic
+from mmdet_mitosis.inference.found import Found
 from mmdet_mitosis.inference.prefetch import work_ahead
 from mmdet_mitosis.inference.records import SlideResult
 from mmdet_mitosis.inference.slides import Slide
@@ -88,8 +87,7 @@ class SlideRun:
             ValueError: If the slide cannot be read.
         """
         start = time.perf_counter()
-        found = list(self._windows())
-        detections = self._merge(found)
+        detections = self._merge(Found.joined(list(self._parts())))
         return SlideResult(
             name=self.name,
             file_name=str(self.slide.path),
@@ -112,11 +110,11 @@ class SlideRun:
         halo = min(round(HALO_UM / self.mpp), window // 4)
         return plan_tiles(*self.size, window, halo, tissue)
 
-    def _windows(self) -> Iterator[WindowDetections]:
-        """Give the detections of every window, in order."""
+    def _parts(self) -> Iterator[Found]:
+        """Give the detections of all windows, a part of them at a time, in order."""
         windows = [tuple(w) for w in self.tiles.windows_xyxy.tolist()]
         chunks = [windows[i : i + CHUNK] for i in range(0, len(windows), CHUNK)]
-        missing = [i for i in range(len(chunks)) if not self._part(i)]
+        missing = [i for i in range(len(chunks)) if not self._kept(i)]
         fit = self._fit() if missing else None
         with tqdm(
             total=len(windows),
@@ -126,17 +124,19 @@ class SlideRun:
             disable=not self.show_progress,
         ) as bar:
             for number, chunk in enumerate(chunks):
-                kept = self._part(number)
+                kept = self._kept(number)
                 if kept:
-                    found = _load(kept, chunk)
                     bar.update(len(chunk))
-                else:
-                    found = []
-                    for batch in self._compute(chunk, fit):
-                        found += batch
-                        bar.update(len(batch))
-                    self._keep(number, found)
-                yield from found
+                    yield Found.load(kept)
+                    continue
+                windows_found: list[WindowDetections] = []
+                for batch in self._compute(chunk, fit):
+                    windows_found += batch
+                    bar.update(len(batch))
+                found = Found.of(windows_found, number * CHUNK)
+                if self.keep_in is not None:
+                    found.save(self._part(number))
+                yield found
 
     def _compute(self, windows: list[tuple], fit: Fit | None) -> Iterator[list[WindowDetections]]:
         """Run the detector on some windows; give what it finds batch by batch, in order."""
@@ -191,60 +191,31 @@ class SlideRun:
                 break
         return full or best
 
-    def _part(self, number: int) -> Path | None:
+    def _part(self, number: int) -> Path:
+        """Name the file of a part."""
+        return self.keep_in / f"{number}.npz"
+
+    def _kept(self, number: int) -> Path | None:
         """Give the file of a part that is done."""
-        if self.keep_in is None:
+        if self.keep_in is None or not self._part(number).is_file():
             return None
-        path = self.keep_in / f"{number}.json"
-        return path if path.is_file() else None
+        return self._part(number)
 
-    def _keep(self, number: int, found: list[WindowDetections]) -> None:
-        """Write the detections of a part."""
-        if self.keep_in is None:
-            return
-        records = [
-            {
-                "centers_xy": one.centers_xy.tolist(),
-                "bboxes_xyxy": one.bboxes_xyxy.tolist(),
-                "scores": one.scores.tolist(),
-                "polygons": [[np.asarray(p).tolist() for p in parts] for parts in one.polygons],
-            }
-            for one in found
-        ]
-        write_json_atomic(self.keep_in / f"{number}.json", records)
-
-    def _merge(self, found: list[WindowDetections]) -> FieldDetections:
+    def _merge(self, found: Found) -> FieldDetections:
         """Bring the windows together, and their detections to the full resolution."""
-        centers = np.concatenate([one.centers_xy.reshape(-1, 2) for one in found] or [_NONE])
-        bboxes = np.concatenate([one.bboxes_xyxy.reshape(-1, 4) for one in found] or [_NO_BOX])
-        scores = np.concatenate([one.scores for one in found] or [np.empty(0)])
-        index = np.repeat(np.arange(len(found)), [len(one.scores) for one in found])
-        polygons = [parts for one in found for parts in one.polygons]
         radius = MERGE_RADIUS_UM / self.mpp
-        keep = merge_tiles(centers, scores, bboxes, index, self.tiles, radius)
+        keep = merge_tiles(
+            found.centers_xy,
+            found.scores,
+            found.bboxes_xyxy,
+            found.window_index,
+            self.tiles,
+            radius,
+        )
         scale = self.mpp / self.slide.mpp
         return FieldDetections(
-            centers[keep] * scale,
-            scores[keep],
-            bboxes[keep] * scale,
-            [[(np.asarray(p) * scale).tolist() for p in polygons[i]] for i in keep],
+            found.centers_xy[keep] * scale,
+            found.scores[keep],
+            found.bboxes_xyxy[keep] * scale,
+            [[(p * scale).tolist() for p in parts] for parts in found.polygons(keep)],
         )
-
-
-_NONE, _NO_BOX = np.empty((0, 2)), np.empty((0, 4))
-
-
-def _load(path: Path, windows: list[tuple]) -> list[WindowDetections]:
-    """Read the detections of a part."""
-    records = json.loads(path.read_text(encoding="utf-8"))
-    return [
-        WindowDetections(
-            image_id=0,
-            window_xyxy=window,
-            centers_xy=np.array(record["centers_xy"], dtype=float).reshape(-1, 2),
-            bboxes_xyxy=np.array(record["bboxes_xyxy"], dtype=float).reshape(-1, 4),
-            scores=np.array(record["scores"], dtype=float),
-            polygons=[[np.array(p) for p in parts] for parts in record["polygons"]],
-        )
-        for record, window in zip(records, windows, strict=True)
-    ]
