@@ -19,7 +19,7 @@ class Found:
     """Detections with the windows that they are of.
 
     Thousands of small arrays, made between the large buffers of windows and kept, would leave gaps
-    that those no longer fit: a slide of 58 000 windows took 7 GB so, and takes 1 GB.
+    that those no longer fit: a slide of 58 000 windows took 7 GB so.
 
     Attributes:
         window_index: Number of the window that each comes from, (N,) integers.
