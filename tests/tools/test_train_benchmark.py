@@ -6,13 +6,19 @@ from mmdet.registry import DATASETS
 from mmengine.config import Config
 
 from benchmarks import train as benchmark
+from data_prep import prepare
 from mmdet_mitosis.engine.launch import load_config
 from tests.tools.commands import CONFIG, ROOT
 
 N_ITERATIONS = 2
 
 
-def test_both_roads_see_the_same(data, tmp_path, mmdet_scope):
+def test_both_roads_see_the_same(data, tmp_path, mmdet_scope, monkeypatch):
+    def here(root, script, *words):
+        assert script == "data_prep/prepare.py"
+        prepare.main([str(word) for word in words])
+
+    monkeypatch.setattr(benchmark, "run_script", here)
     options = ["train_dataloader.dataset.window_size=128", "train_dataloader.batch_size=3"]
     words = ["tupac16", data.parent / "archive", "--work", tmp_path, "--config", ROOT / CONFIG]
     words += ["--iterations", N_ITERATIONS, "--warm-up", 0, "--cfg-options", *options]
