@@ -38,12 +38,13 @@ def work_ahead(
         return
     left = iter(items)
     waiting: deque[Future[Result]] = deque()
-    before = torch.get_num_threads()
-    own = () if torch_threads is None else (torch_threads,)
-    # The number is each thread's own, but a thread that comes later begins with the last one set.
-    pool = ThreadPoolExecutor(
-        workers, initializer=torch.set_num_threads if own else None, initargs=own
-    )
+    if torch_threads is None:
+        pool, before = ThreadPoolExecutor(workers), None
+    else:
+        before = torch.get_num_threads()
+        pool = ThreadPoolExecutor(
+            workers, initializer=torch.set_num_threads, initargs=(torch_threads,)
+        )
     try:
         waiting.extend(pool.submit(function, item) for item in islice(left, ahead))
         while waiting:
@@ -52,5 +53,6 @@ def work_ahead(
             yield result
     finally:
         pool.shutdown(wait=True, cancel_futures=True)
-        if own:
+        if before is not None:
+            # Each thread has its own number, but one that comes later begins with the last set.
             torch.set_num_threads(before)
