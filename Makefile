@@ -4,6 +4,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 DEMO := demo
 EXTRAS ?= dev
+JOBS ?= auto
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo baseline test lint clean-demo
@@ -13,7 +14,7 @@ help:  ## say what can be made
 	@echo "make setup       the environment: $(VENV) with the pinned packages"
 	@echo "make demo        synthesise slides, train Mask R-CNN, test it, draw pictures (into $(DEMO)/)"
 	@echo "make baseline    the demo, and beside it the two-stage baseline, compared (into $(DEMO)/)"
-	@echo "make test        the tests"
+	@echo "make test        the tests, one process a core (JOBS=1 make test: one process)"
 	@echo "make lint        ruff"
 	@echo "make clean-demo  remove what the demo made"
 	@echo "PYTHON=python3.12 make …   with another interpreter (3.11 or 3.12)"
@@ -39,7 +40,7 @@ baseline: $(STAMP)
 	$(BIN)/python tools/baseline.py demo --out $(DEMO)
 
 test: $(STAMP)
-	$(BIN)/python -m pytest -q
+	$(BIN)/python -m pytest -q -n $(JOBS) --dist loadfile
 
 lint: $(STAMP)
 	$(BIN)/ruff check .

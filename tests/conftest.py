@@ -1,5 +1,11 @@
 """For all tests: mmcv's operators are answered before any of them imports mmdet."""
 
+import os
+
+if "PYTEST_XDIST_WORKER" in os.environ:
+    # A process a core: more threads would only wait for one another.
+    os.environ["OMP_NUM_THREADS"] = "1"
+
 import pytest
 from mmengine.registry import DefaultScope
 

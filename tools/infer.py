@@ -20,7 +20,7 @@ import torch
 from mmdet_mitosis.cli import run_main
 from mmdet_mitosis.evaluation.functional.clinical import HPF10_MM2
 from mmdet_mitosis.fileio import check_writable, write_bytes_atomic, write_json_atomic
-from mmdet_mitosis.inference.cohort import Cohort, Options, process_of_launcher
+from mmdet_mitosis.inference.cohort import Cohort, Options, process_of_launcher, with_file
 from mmdet_mitosis.inference.detector import MitosisDetector
 from mmdet_mitosis.inference.exports import FORMATS, write_table
 from mmdet_mitosis.inference.exports.text import cell, encodable
@@ -211,7 +211,7 @@ def report(cohort: Cohort, out: Path, alone: bool) -> int:
         )
     print(f"{len(summaries)} of {len(cohort.inputs)} slides are done: {out / 'summary.csv'}")
     for file_name, reason in failures.items():
-        print(f"failed: {cell(file_name)}: {cell(reason)}")
+        print(f"failed: {cell(with_file(file_name, reason))}")
     if waiting:
         print(f"another run is at {', '.join(waiting[:5])}")
     return 1 if failures else 0

@@ -164,11 +164,24 @@ def build_runner(cfg: Config) -> Runner:
         ValueError: If the config describes nothing that can be built.
     """
     _meet_without_gpu(cfg)
+    source = cfg.filename
     try:
-        return Runner.from_cfg(cfg)
+        return Runner.from_cfg(_beside_its_source(cfg))
     except (KeyError, TypeError, AttributeError, ImportError) as error:
         reason = error.args[0] if error.args else type(error).__name__
-        raise ValueError(f"{cfg.filename} cannot be built: {reason}") from error
+        raise ValueError(f"{source} cannot be built: {reason}") from error
+
+
+def _beside_its_source(cfg: Config) -> Config:
+    """Give a config that lies in its work folder no name.
+
+    MMEngine writes it there as it is run, under its name: over the file that somebody wrote.
+    Without a name it is called by the time.
+    """
+    if cfg.filename and Path(cfg.filename).resolve().parent == Path(cfg.work_dir).resolve():
+        cfg = deepcopy(cfg)
+        object.__setattr__(cfg, "_filename", None)
+    return cfg
 
 
 def _meet_without_gpu(cfg: Config) -> None:

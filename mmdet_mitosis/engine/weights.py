@@ -12,7 +12,11 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from mmdet_mitosis.engine.weight_names import timm_names
+
 BACKBONE = "backbone"
+OWN_PREFIXES = ("", f"{BACKBONE}.", f"{BACKBONE}.model.")
+"""Behind which a model has the names of a bare backbone; the last is a ``TimmBackbone``'s."""
 MIN_BACKBONE = 0.8
 """Share of a model's backbone that weights must fill: a ResNet-50 fills 0.77 of a ResNet-18."""
 MIN_FRACTION = 0.5
@@ -113,7 +117,8 @@ def load_weights(
     """Fill of a model what weights fit.
 
     Names are taken as the model has them, or as it has them under ``backbone.``, behind whatever
-    prefix of theirs makes most of them fit; MMDetection's own conversions of older names apply.
+    prefix of theirs makes most of them fit; MMDetection's own conversions of older names apply, and
+    EfficientNet-PyTorch's names are taken for timm's.
 
     Args:
         model: The model; changed in place.
@@ -127,6 +132,9 @@ def load_weights(
     """
     wanted = {n: v for n, v in model.state_dict().items() if not n.endswith(COUNTERS)}
     tensors = {name: value for name, value in weights.items() if torch.is_tensor(value)}
+    if rename:
+        others = timm_names(tensors, wanted)
+        tensors = {others.get(name, name): value for name, value in tensors.items()}
     prefixes = choose_prefixes(wanted, tensors) if rename else ("", "")
     given, own = prefixes
     renamed = {own + n.removeprefix(given): v for n, v in tensors.items() if n.startswith(given)}
@@ -155,14 +163,14 @@ def choose_prefixes(wanted: Mapping[str, Tensor], given: Mapping[str, Tensor]) -
         given: Tensors of the weights by name.
 
     Returns:
-        A prefix of the weights, such as ``""`` or ``module.``, and one of the model: ``""`` or
-        ``backbone.``. Of those with most names and shapes in common the shortest.
+        A prefix of the weights, such as ``""`` or ``module.``, and one of the model, of
+        ``OWN_PREFIXES``. Of those with most names and shapes in common the shortest.
     """
     hits: Counter[tuple[str, str]] = Counter({("", ""): 0})
     for name, value in given.items():
         starts = [0, *(dot.end() for dot in re.finditer(r"\.", name))]
         for start in starts:
-            for own in ("", f"{BACKBONE}."):
+            for own in OWN_PREFIXES:
                 place = wanted.get(own + name[start:])
                 if place is not None and place.shape == value.shape:
                     hits[name[:start], own] += 1

@@ -28,6 +28,19 @@ HIDDEN = ".infer"
 """Folder for what is not finished: parts of slides, locks and failures."""
 
 
+def with_file(file_name: str, reason: str) -> str:
+    """Say why a file failed.
+
+    Args:
+        file_name: The file, with its folder.
+        reason: Why; most name the file themselves.
+
+    Returns:
+        One sentence that names it once.
+    """
+    return reason if file_name in reason else f"{file_name}: {reason}"
+
+
 @dataclass(frozen=True)
 class Options:
     """What decides a slide's result beside the detector.
@@ -138,7 +151,7 @@ class Cohort:
             if isinstance(error, torch.OutOfMemoryError):
                 raise
             reason = " ".join(str(error).split()) or type(error).__name__
-            tqdm.write(f"{given.path}: {reason}")
+            tqdm.write(with_file(str(given.path), reason))
             write_json_atomic(failed, {"reason": reason})
 
     def _run(self, given: Input) -> None:

@@ -8,8 +8,9 @@ from urllib.error import URLError
 
 import pytest
 import torch
+from mmengine.config import Config
 
-from mmdet_mitosis.engine.launch import fetch_weights, load_config, set_start
+from mmdet_mitosis.engine.launch import build_runner, fetch_weights, load_config, set_start
 from tests.make_data import CONFIGS
 
 DIGEST = hashlib.sha256(b"contents").hexdigest()[:8]
@@ -188,3 +189,20 @@ def test_training_starts_from_the_weights_that_the_command_line_names(tmp_path):
     assert cfg.load_from == str(paths[1])
     set_start(cfg, "none", None)
     assert cfg.load_from is None
+
+
+def test_a_config_in_the_work_folder_is_not_written_over(tmp_path):
+    text = """# mine
+model = dict(type="BaseDataPreprocessor")
+default_scope = "mmdet"
+"""
+    mine = Path(write(tmp_path / "mine.py", text))
+    other = tmp_path / "other"
+    for folder, named in ((tmp_path, False), (other, True)):
+        cfg = load_config(str(mine), str(folder), None)
+        cfg.experiment_name = f"{tmp_path.name}_{named}"
+        build_runner(cfg)
+        assert mine.read_text() == text
+        kept = [p for p in folder.glob("*.py") if p != mine]
+        assert len(kept) == 1 and (kept[0].name == mine.name) is named
+        assert Config.fromfile(kept[0]).work_dir == str(folder)

@@ -25,7 +25,7 @@ def run(*words: object, timeout: float = 300) -> subprocess.CompletedProcess:
         text=True,
         timeout=timeout,
         check=False,
-        env={**os.environ, "OMP_NUM_THREADS": "2"},
+        env={"OMP_NUM_THREADS": "2", **os.environ},
     )
 
 
