@@ -1,1 +1,5 @@
-"""Detections put to use: pictures and exports."""
+"""Detectors put to use: fields and whole slides, counts, pictures and exports."""
+
+from mmdet_mitosis.inference.detector import MitosisDetector
+
+__all__ = ["MitosisDetector"]
