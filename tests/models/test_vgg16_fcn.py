@@ -35,7 +35,9 @@ def fc7_of(model: nn.Module, images: torch.Tensor) -> torch.Tensor:
 
 
 @pytest.mark.parametrize("norm", [False, True])
-def test_the_weights_of_a_classifier_load_and_give_its_hidden_layer(tmp_path, norm: bool) -> None:
+def test_the_weights_of_a_classifier_load_and_give_its_hidden_layer(
+    tmp_path, mmdet_scope, norm: bool
+) -> None:
     torch.manual_seed(0)
     model = classifier(norm)
     if norm:
