@@ -10,8 +10,9 @@ stains once a field. The bare network has the windows of the first way in memory
 Each repeat goes through all fields with each way in turn, so that what else the machine does meets
 all alike; times are medians of the repeats. Processor time is that of all cores together; it tells
 a slow way from a busy machine. Mitoses count as found, and detections as false, at the threshold
-that the checkpoint stores; a duplicate is a further detection within 6.25 µm of the same mitosis.
---options adds rows for mixed precision, channels last and torch.compile.
+that the checkpoint stores; AP is over all thresholds; a duplicate is a further detection within
+6.25 µm of the same mitosis. --options adds rows for mixed precision, channels last and
+torch.compile.
 
 MMDetection's and SAHI's ways need sahi in this environment (pip install --no-deps sahi); without
 it their rows are left out.
@@ -41,7 +42,12 @@ from benchmarks.large_image_ways import Look, Weights
 from mmdet_mitosis.cli import run_main
 from mmdet_mitosis.engine.checkpoints import find_checkpoint
 from mmdet_mitosis.evaluation.detections import FieldDetections
-from mmdet_mitosis.evaluation.scoring import MERGE_RADIUS_UM, score_fields, total
+from mmdet_mitosis.evaluation.scoring import (
+    MERGE_RADIUS_UM,
+    score_fields,
+    split_curve,
+    total,
+)
 from mmdet_mitosis.evaluation.truth import FieldTruth, load_fields
 from mmdet_mitosis.inference.detector import MitosisDetector
 from mmdet_mitosis.inference.slide_run import SAME_MPP
@@ -69,6 +75,7 @@ HEADER = (
     "false",
     "duplicates",
     "F-score",
+    "AP",
 )
 
 
@@ -185,7 +192,8 @@ def table(measured: dict[str, Measured], fields: list[FieldTruth], threshold: fl
             counts = total(score_fields(fields, one.detections, threshold))
             n_twice = n_duplicates(fields, one.detections, threshold)
             found = f"{counts.tp} of {counts.tp + counts.fn}"
-            row += [found, str(counts.fp), str(n_twice), f"{counts.f_score:.3f}"]
+            ap = split_curve(fields, one.detections).average_precision
+            row += [found, str(counts.fp), str(n_twice), f"{counts.f_score:.3f}", f"{ap:.3f}"]
         rows.append(row + [""] * (len(HEADER) - len(row)))
     return AsciiTable(rows).table
 
