@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from mmdet_mitosis.inference import cohort as cohort_module
-from mmdet_mitosis.inference.cohort import Cohort, Options, process_of_launcher
+from mmdet_mitosis.inference.cohort import Cohort, Options, process_of_launcher, with_file
 from mmdet_mitosis.inference.exports import write_csv
 from mmdet_mitosis.inference.inputs import find_inputs
 from mmdet_mitosis.inference.summary import summarize_slide
@@ -196,3 +196,11 @@ def test_launchers_tell_the_rank(monkeypatch) -> None:
     for name, value in (("RANK", "5"), ("WORLD_SIZE", "8"), ("LOCAL_RANK", "1")):
         monkeypatch.setenv(name, value)
     assert process_of_launcher("pytorch") == (5, 8, 1)
+
+
+@pytest.mark.parametrize(
+    ("reason", "expected"),
+    [("slides/a.tif is cut off", "slides/a.tif is cut off"), ("no mpp", "slides/a.tif: no mpp")],
+)
+def test_a_file_that_failed_is_named_once(reason, expected) -> None:
+    assert with_file("slides/a.tif", reason) == expected
