@@ -15,6 +15,8 @@ from mmengine.runner import Runner
 from mmdet_mitosis.engine.checkpoints import read_checkpoint, read_weights
 from mmdet_mitosis.engine.weights import find_weights
 
+TRAINING_HOOKS = ("EarlyStoppingHook", "EMAHook")
+
 
 def load_config(
     path: str, work_dir: str | None, cfg_options: dict | None, launcher: str = "none"
@@ -146,9 +148,22 @@ def for_testing(cfg: Config, split: str, threshold: float | str) -> Config:
     cfg = deepcopy(cfg)
     cfg.test_dataloader, cfg.test_evaluator = cfg[f"{split}_dataloader"], cfg[f"{split}_evaluator"]
     cfg.test_evaluator.threshold = threshold
-    # Early stopping would build the training loop, and its data, to test.
-    cfg.custom_hooks = [h for h in cfg.get("custom_hooks", ()) if h.type != "EarlyStoppingHook"]
+    drop_training_hooks(cfg)
     return cfg
+
+
+def drop_training_hooks(cfg: Config) -> None:
+    """Take from a config the hooks that serve training alone.
+
+    ``EarlyStoppingHook`` would build the training loop, and its data, to test. ``EMAHook`` is ready
+    for weights only once a run has begun, and has nothing to add: what it averaged is what a
+    checkpoint holds as the model's.
+
+    Args:
+        cfg: The config; changed in place.
+    """
+    hooks = cfg.get("custom_hooks") or []
+    cfg.custom_hooks = [hook for hook in hooks if hook["type"] not in TRAINING_HOOKS]
 
 
 def build_runner(cfg: Config) -> Runner:

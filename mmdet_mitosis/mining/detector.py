@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from copy import deepcopy
 from pathlib import Path
 
 import torch
@@ -12,7 +13,7 @@ from mmengine.dataset import BaseDataset, pseudo_collate
 from torch import nn
 from torch.utils.data import DataLoader
 
-from mmdet_mitosis.engine.launch import build_runner
+from mmdet_mitosis.engine.launch import build_runner, drop_training_hooks
 from mmdet_mitosis.evaluation.centroid_fscore import CentroidFScore
 from mmdet_mitosis.evaluation.detections import FieldDetections
 from mmdet_mitosis.evaluation.windows import merge_field
@@ -32,9 +33,10 @@ def load_detector(cfg: Config, checkpoint: Path, log_dir: Path) -> nn.Module:
     Raises:
         ValueError: If the config cannot be built, or the checkpoint is of another model.
     """
-    cfg = cfg.copy()
+    cfg = deepcopy(cfg)
     cfg.work_dir, cfg.log_level = str(log_dir), "WARNING"
     cfg.load_from, cfg.resume = str(checkpoint), False
+    drop_training_hooks(cfg)
     runner = build_runner(cfg)
     runner.load_or_resume()
     return runner.model.eval()
