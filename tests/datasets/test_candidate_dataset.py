@@ -85,7 +85,7 @@ def pipeline(name, split):
     return [step for step in steps if step.type not in ("StainNormalize", "StainAugment")]
 
 
-NAMES = ["refiner_r101_tupac.py", "refiner_demo.py", "refiner_mitos12.py"]
+NAMES = [path.name for path in sorted((CONFIGS / "two_stage").glob("refiner_*.py"))]
 
 
 @pytest.mark.parametrize("name", NAMES)

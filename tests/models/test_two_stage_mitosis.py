@@ -20,6 +20,10 @@ STAGES = {
     "two_stage/two_stage_tupac": ("two_stage/candidates_fcn_vgg16_tupac", "refiner_r101_tupac"),
     "two_stage/two_stage_demo": ("two_stage/candidates_demo", "refiner_demo"),
     "two_stage/two_stage_mitos12": ("two_stage/candidates_mitos12", "refiner_mitos12"),
+    "two_stage/two_stage_efficientnet_lite0_mitos12": (
+        "fcn_efficientnet_lite0_mitos12",
+        "refiner_efficientnet_lite0_mitos12",
+    ),
     "maskrcnn_r101_refined_tupac": ("maskrcnn_r101_tupac", "refiner_r101_tupac"),
     "two_stage/maskrcnn_refined_demo": ("maskrcnn_r18_demo", "refiner_demo"),
     "two_stage/maskrcnn_refined_mitos12": ("maskrcnn_r18_mitos12", "refiner_mitos12"),
