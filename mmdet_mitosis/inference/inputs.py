@@ -42,13 +42,15 @@ def find_inputs(
 
     Raises:
         FileNotFoundError: If a word names nothing, or a folder holds no slide.
-        ValueError: If the list is no text, or the cases do not fit the slides.
+        ValueError: If a word is empty, the list is no text, or the cases do not fit the slides.
     """
     given = [str(word) for word in words]
     if list_file is not None:
         given += _read_list(list_file)
     found: dict[Path, None] = {}
     for word in given:
+        if not word.strip():
+            raise ValueError("an empty name was given for a slide; '.' is this folder")
         for path in _expand(word):
             found.setdefault(path.absolute())
     paths = sorted(found)

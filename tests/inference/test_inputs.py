@@ -94,3 +94,9 @@ def test_bad_tables_of_cases(tmp_path, text, message) -> None:
         find_inputs([tmp_path / "a.svs"], cases=tmp_path / "cases.csv")
     with pytest.raises(FileNotFoundError, match="no such table of cases"):
         find_inputs([tmp_path / "a.svs"], cases=tmp_path / "none.csv")
+
+
+@pytest.mark.parametrize("word", ["", " "])
+def test_an_empty_name_is_not_this_folder(word) -> None:
+    with pytest.raises(ValueError, match="an empty name was given"):
+        find_inputs([word])
