@@ -31,6 +31,9 @@ TESTED = [name for name in NAMES if name not in REFINERS]
 DETECTORS = [name for name in TESTED if name not in JOINED]
 PAPER = "maskrcnn_r101_tupac.py"
 SIDE = 512
+MOST = 0.8
+"""Share of the parameters that one step changes: layers that start at zero, as the last norm of a
+residual block does, keep it from those before them."""
 
 
 @pytest.fixture(scope="module")
@@ -65,7 +68,10 @@ def read(name: str) -> Config:
 
 
 def build_model(cfg: Config) -> torch.nn.Module:
-    return MODELS.build(without_weights(cfg.model.copy()))
+    model = MODELS.build(without_weights(cfg.model.copy()))
+    # Until then some parameters, such as DINO's embedding of levels, hold whatever memory held.
+    model.init_weights()
+    return model
 
 
 def heads(node, found=None) -> list[ConfigDict]:
@@ -152,7 +158,7 @@ def test_its_detector_takes_a_training_step(name, root):
     assert all(torch.isfinite(value).all() for value in logged.values()), logged
     after = [p for p in model.parameters() if p.requires_grad]
     changed = [bool((a != b).any()) for a, b in zip(after, before, strict=True)]
-    assert np.mean(changed) > 0.9, "the step did not reach most of the detector"
+    assert np.mean(changed) > MOST, "the step did not reach most of the detector"
     for scheduler in cfg.param_scheduler:
         PARAM_SCHEDULERS.build({**scheduler, "optimizer": optim_wrapper})
     tested = DATASETS.build({**cfg.test_dataloader.dataset, **changes})
@@ -196,7 +202,7 @@ def test_its_refiner_takes_a_training_step(name):
     logged = model.train_step({"inputs": crops, "data_samples": samples}, optim_wrapper)
     assert torch.isfinite(logged["loss_cls"])
     after = [p for p in model.parameters() if p.requires_grad]
-    assert np.mean([bool((a != b).any()) for a, b in zip(after, before, strict=True)]) > 0.9
+    assert np.mean([bool((a != b).any()) for a, b in zip(after, before, strict=True)]) > MOST
 
 
 @pytest.mark.parametrize("name", TESTED)
