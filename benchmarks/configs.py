@@ -128,9 +128,13 @@ def measure(path: Path, steps: int) -> dict:
     macs = _macs(model.eval(), window)
     MessageHub.get_current_instance().update_info("epoch", 0)  # as the runner does
     optimizer = build_optim_wrapper(model, {"optimizer": {"type": "SGD", "lr": 1e-6}})
+    samples = [_sample(train_window, labelled=True) for _ in range(batch_size)]
+    if not any(step.get("with_mask") for step in cfg.train_dataloader.dataset.pipeline):
+        for sample in samples:  # RTMDet's assigner would take masks for tensors
+            del sample.gt_instances.masks
     batch = {
         "inputs": [_window(train_window) for _ in range(batch_size)],
-        "data_samples": [_sample(train_window, labelled=True) for _ in range(batch_size)],
+        "data_samples": samples,
     }
     seconds = [_step(model.train(), batch, optimizer) for _ in range(steps + 1)]
     peak = (
