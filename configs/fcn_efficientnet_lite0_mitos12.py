@@ -19,13 +19,8 @@ model = dict(
     head=dict(in_channels=[40, 112, 320]),
 )
 train_pipeline = [
-    dict(type="LoadWindow"),
-    dict(type="LoadAnnotations", with_bbox=True, with_mask=True),
-    _base_.stain,
-    dict(type="StainAugment", mode="hed", sigma=0.2, shift=0.2, prob=0.9),
-    dict(type="RotateWindow"),
-    dict(type="RandomFlip", prob=0.5, direction="horizontal"),
-    dict(type="PackDetInputs", meta_keys=(*_base_.meta_keys, "flip", "flip_direction")),
+    {**step, "sigma": 0.2, "shift": 0.2, "prob": 0.9} if step["type"] == "StainAugment" else step
+    for step in _base_.train_pipeline
 ]
 train_dataloader = dict(
     batch_size=12,

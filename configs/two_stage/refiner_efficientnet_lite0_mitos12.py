@@ -18,12 +18,8 @@ model = dict(
     ),
 )
 train_pipeline = [
-    dict(type="LoadCandidate", size=_base_.context_size),
-    _base_.stain,
-    dict(type="StainAugment", mode="hed", sigma=0.2, shift=0.2, prob=0.9),
-    dict(type="RotateCandidate", size=_base_.crop_size, angles="any"),
-    dict(type="RandomFlip", prob=0.5, direction="horizontal"),
-    _base_.packing,
+    {**step, "sigma": 0.2, "shift": 0.2, "prob": 0.9} if step["type"] == "StainAugment" else step
+    for step in _base_.train_pipeline
 ]
 train_dataloader = dict(dataset=dict(pipeline=train_pipeline))
 

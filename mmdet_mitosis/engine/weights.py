@@ -132,10 +132,11 @@ def load_weights(
     """
     wanted = {n: v for n, v in model.state_dict().items() if not n.endswith(COUNTERS)}
     tensors = {name: value for name, value in weights.items() if torch.is_tensor(value)}
+    prefixes = ("", "")
     if rename:
         others = timm_names(tensors, wanted)
         tensors = {others.get(name, name): value for name, value in tensors.items()}
-    prefixes = choose_prefixes(wanted, tensors) if rename else ("", "")
+        prefixes = choose_prefixes(wanted, tensors)
     given, own = prefixes
     renamed = {own + n.removeprefix(given): v for n, v in tensors.items() if n.startswith(given)}
     metadata = getattr(weights, "_metadata", {}) if given == own else {}

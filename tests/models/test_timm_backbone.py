@@ -14,7 +14,6 @@ from tests.make_data import CONFIGS
 
 timm = pytest.importorskip("timm")
 LITE = "tf_efficientnet_lite0"
-NORM = ("weight", "bias", "running_mean", "running_var")
 
 
 def others_names(network: nn.Module) -> dict[str, str]:
