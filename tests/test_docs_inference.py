@@ -18,9 +18,10 @@ ROOT = Path(__file__).parents[1]
 TEXT = (ROOT / "docs" / "inference.md").read_text(encoding="utf-8")
 PROSE = re.sub(r"(?ms)^```.*?^```", "", TEXT)
 TICKED = set(re.findall(r"[\w.-]+", " ".join(re.findall(r"`([^`]+)`", PROSE))))
-OF_OTHERS = {  # torchrun's, Slurm's, Docker's, pip's, a benchmark's and tools/test.py's
+OF_OTHERS = {  # torchrun's, Slurm's, Docker's, pip's, prepare.py's, a benchmark's and test.py's
     *("--nproc_per_node", "--ntasks", "--gpus-per-task", "--tag", "--rm", "--gpus", "--user"),
     *("--volume", "--shm-size", "--build-arg", "--report", "--work-dir", "--no-deps", "--options"),
+    *("--split", "--repeats"),
 }
 
 
