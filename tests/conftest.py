@@ -6,7 +6,10 @@ if "PYTEST_XDIST_WORKER" in os.environ:
     # A process a core: more threads would only wait for one another.
     os.environ["OMP_NUM_THREADS"] = "1"
 
+from collections.abc import Iterator
+
 import pytest
+from mmengine.logging import MMLogger
 from mmengine.registry import DefaultScope
 
 import mmdet_mitosis  # noqa: F401 (importing it is what counts)
@@ -17,3 +20,10 @@ def mmdet_scope():
     """Look names up among mmdet's modules, as a config with ``default_scope`` does."""
     with DefaultScope.overwrite_default_scope("mmdet"):
         yield
+
+
+@pytest.fixture(autouse=True)
+def no_logger_of_another_test() -> Iterator[None]:
+    """Forget MMEngine's loggers: they are named by the second, and write where pytest listened."""
+    yield
+    MMLogger._instance_dict.clear()
