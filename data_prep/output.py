@@ -10,8 +10,6 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
-import fcntl
-import io
 import os
 import re
 import shutil
@@ -22,7 +20,6 @@ from typing import Any
 from data_prep.coco_files import Piece, check_readable, json_bytes, pieces_of, write_coco
 from mmdet_mitosis.fileio import check_writable
 
-LOCK = ".prepare.lock"
 STAGED = ".prepare.new"
 OURS = re.compile(r"(train|val|test|all)\.json|fold_[0-9]+")
 """Names in ``annotations`` of json of fields."""
@@ -30,60 +27,6 @@ REPLACED = re.compile(rf"(tiles_)?({OURS.pattern})")
 """Names there that each run replaces; what else is there stays."""
 
 AT_FDCWD, RENAME_EXCHANGE = -100, 2
-
-
-@contextlib.contextmanager
-def locked(out: Path) -> Iterator[None]:
-    """Keep other runs out of a folder, which is made where it is missing.
-
-    Args:
-        out: The folder.
-
-    Yields:
-        Nothing; afterwards the lock is gone, and so are folders that were made and stayed empty.
-
-    Raises:
-        OSError: If another run is writing there, or the folder cannot be made.
-    """
-    check_writable(out)
-    missing = [folder for folder in (out, *out.parents) if not folder.exists()]
-    lock = _lock(out)
-    try:
-        yield
-    finally:
-        (out / LOCK).unlink(missing_ok=True)
-        lock.close()
-        for folder in missing:
-            with contextlib.suppress(OSError):  # something is in it
-                folder.rmdir()
-
-
-def _lock(out: Path) -> io.IOBase:
-    """Lock the folder's lock file, the one that is there and not one that was just removed."""
-    while True:
-        out.mkdir(parents=True, exist_ok=True)
-        try:
-            lock = (out / LOCK).open("w")
-        except FileNotFoundError:  # the run before has removed the folder
-            continue
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            if _is_there(lock, out / LOCK):
-                return lock
-        except BlockingIOError:
-            lock.close()
-            raise BlockingIOError(
-                f"another prepare.py is writing to {out}: wait for it, or take another folder"
-            ) from None
-        lock.close()
-
-
-def _is_there(file: io.IOBase, path: Path) -> bool:
-    """Tell whether an open file still has its name."""
-    try:
-        return os.path.samestat(os.fstat(file.fileno()), path.stat())
-    except FileNotFoundError:
-        return False
 
 
 class Staging:

@@ -16,7 +16,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from data_prep import merge, pixels, stained, tiles
 from data_prep.coco import subset, to_coco
-from data_prep.output import Staging, locked
+from data_prep.output import Staging
 from data_prep.preview import N_OBJECTS, contact_sheet
 from data_prep.product import Product
 from data_prep.records import Archive
@@ -24,6 +24,7 @@ from data_prep.sources import midog, mitos12, mitos14, table, tupac16
 from data_prep.splits import CHOICES, assign, check_split
 from data_prep.summary import counts, format_table, print_some, summarise, without_mitoses
 from mmdet_mitosis.cli import run_main
+from mmdet_mitosis.locks import locked
 from mmdet_mitosis.stain import StainNormalizer
 
 READERS: dict[str, ModuleType] = {
@@ -108,7 +109,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         if not args.root.is_dir():
             raise FileNotFoundError(f"no such folder: {args.root}")
         check_split(args.split)
-    with locked(args.out):
+    with locked(args.out, "prepare"):
         if args.source == "merge":
             product = merge.join(args.folders, args.train_only)
         else:

@@ -129,8 +129,8 @@ def test_its_best_checkpoint_is_that_of_the_highest_score(name):
     assert saving.save_best in best and saving.rule == "greater"
     hooks = {hook.type: hook for hook in cfg.custom_hooks}
     assert {"ClassCheckHook", "ThresholdHook", "CheckpointMatchHook"} <= set(hooks)
-    if "EarlyStoppingHook" in hooks:
-        early = hooks["EarlyStoppingHook"]
+    if "ResumableEarlyStoppingHook" in hooks:
+        early = hooks["ResumableEarlyStoppingHook"]
         assert (early.monitor, early.rule) == (saving.save_best, "greater")
         assert early.min_delta < 0.01
     # A best checkpoint needs a validation, and the schedule ends where the training does.

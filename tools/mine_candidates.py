@@ -14,6 +14,7 @@ from mmdet_mitosis.engine.checkpoints import find_checkpoint, read_checkpoint
 from mmdet_mitosis.engine.launch import load_config
 from mmdet_mitosis.engine.threshold_hook import choose_threshold
 from mmdet_mitosis.fileio import check_writable
+from mmdet_mitosis.locks import locked
 from mmdet_mitosis.mining.detector import load_detector
 from mmdet_mitosis.mining.mine import Stage1, describe, mine_split
 from mmdet_mitosis.mining.store import FOLDER
@@ -66,11 +67,12 @@ def main(argv: Sequence[str] | None = None) -> None:
     checkpoint = find_checkpoint(args.checkpoint)
     check_writable(args.out)
     threshold, origin = choose_threshold(read_checkpoint(checkpoint), checkpoint, args.threshold)
-    model = load_detector(cfg, checkpoint, args.out / FOLDER / "log")
-    stage1 = Stage1(cfg, checkpoint, threshold, origin, model)
-    for split in dict.fromkeys(args.splits):
-        info = mine_split(stage1, split, args.out, args.ratio, args.seed)
-        print(f"{describe(info)}\n  candidates: {args.out / 'candidates' / f'{split}.json'}")
+    with locked(args.out, "mine_candidates"):
+        model = load_detector(cfg, checkpoint, args.out / FOLDER / "log")
+        stage1 = Stage1(cfg, checkpoint, threshold, origin, model)
+        for split in dict.fromkeys(args.splits):
+            info = mine_split(stage1, split, args.out, args.ratio, args.seed)
+            print(f"{describe(info)}\n  candidates: {args.out / 'candidates' / f'{split}.json'}")
 
 
 if __name__ == "__main__":

@@ -18,7 +18,7 @@ from mmdet_mitosis.cli import run_main
 from mmdet_mitosis.datasets.fields import read_field
 from mmdet_mitosis.engine.checkpoints import find_checkpoint, read_checkpoint
 from mmdet_mitosis.engine.costs import measured_costs
-from mmdet_mitosis.engine.launch import build_runner, for_testing, load_config
+from mmdet_mitosis.engine.launch import build_runner, for_testing, load_config, lock_work_dir
 from mmdet_mitosis.engine.threshold_hook import choose_threshold
 from mmdet_mitosis.evaluation.centroid_fscore import CentroidFScore
 from mmdet_mitosis.evaluation.detections import FieldDetections
@@ -78,10 +78,12 @@ def main(argv: Sequence[str] | None = None) -> None:
     stored = read_checkpoint(checkpoint)
     threshold, origin = choose_threshold(stored, checkpoint, args.threshold)
     cfg.load_from, cfg.resume = str(checkpoint), False
-    for split in args.split:
-        runner = build_runner(for_testing(cfg, split, threshold))
-        runner.test()
-        if is_main_process():
+    with lock_work_dir(cfg, "test"):
+        for split in args.split:
+            runner = build_runner(for_testing(cfg, split, threshold))
+            runner.test()
+            if not is_main_process():
+                continue
             metric = find_metric(runner)
             costs = measured_costs(runner, stored, sum(field.area_mm2 for field in metric.fields))
             source = {"threshold_from": origin, "checkpoint": str(checkpoint), **costs}

@@ -10,8 +10,7 @@ from mmengine.config import DictAction
 
 from mmdet_mitosis.cli import run_main
 from mmdet_mitosis.engine.bfloat16_optim_wrapper import use_mixed_precision
-from mmdet_mitosis.engine.launch import build_runner, load_config, set_start
-from mmdet_mitosis.fileio import check_writable
+from mmdet_mitosis.engine.launch import build_runner, load_config, lock_work_dir, set_start
 
 
 def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
@@ -58,9 +57,9 @@ def main(argv: Sequence[str] | None = None) -> None:
         if "base_batch_size" not in cfg.get("auto_scale_lr", {}):
             raise ValueError(f"{args.config} has no auto_scale_lr.base_batch_size to scale from")
         cfg.auto_scale_lr.enable = True
-    check_writable(cfg.work_dir)
-    set_start(cfg, args.load_from, args.resume)
-    build_runner(cfg).train()
+    with lock_work_dir(cfg, "train"):
+        set_start(cfg, args.load_from, args.resume)
+        build_runner(cfg).train()
 
 
 if __name__ == "__main__":

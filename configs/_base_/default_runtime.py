@@ -9,7 +9,7 @@ default_hooks = dict(
     logger=dict(type="LoggerHook", interval=20, log_metric_by_epoch=False),
     param_scheduler=dict(type="ParamSchedulerHook"),
     checkpoint=dict(
-        type="CheckpointHook",
+        type="LastingCheckpointHook",
         by_epoch=False,
         interval=checkpoint_interval,
         max_keep_ckpts=1,
@@ -24,8 +24,9 @@ custom_hooks = [
     dict(type="CheckpointMatchHook"),
     dict(type="StainReportHook"),
     dict(type="TimingHook"),
+    dict(type="IterationSeedHook"),
     dict(
-        type="EarlyStoppingHook",
+        type="ResumableEarlyStoppingHook",
         monitor=metric,
         rule="greater",
         min_delta=0.001,

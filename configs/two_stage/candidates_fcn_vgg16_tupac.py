@@ -38,6 +38,6 @@ optim_wrapper = dict(optimizer=dict(_delete_=True, type="AdamW", lr=lr, weight_d
 # An F-score where recall is held says little, so the best is that of the highest average precision.
 default_hooks = dict(checkpoint=dict(save_best=metric))
 custom_hooks = [
-    {**hook, "monitor": metric} if hook["type"] == "EarlyStoppingHook" else hook
+    {**hook, "monitor": metric} if hook["type"] == "ResumableEarlyStoppingHook" else hook
     for hook in _base_.custom_hooks
 ]

@@ -34,7 +34,7 @@ train_dataloader = dict(
     batch_size=batch_size,
     num_workers=num_workers,
     persistent_workers=True,
-    sampler=dict(type="DefaultSampler"),
+    sampler=dict(type="DrawSampler"),
     dataset=dict(
         type="CandidateDataset",
         data_root=data_root,
@@ -81,7 +81,7 @@ model = dict(
     loss_cls=dict(type="CrossEntropyLoss"),
 )
 
-train_cfg = dict(type="EpochBasedTrainLoop", max_epochs=max_epochs, val_interval=1)
+train_cfg = dict(type="ResumableEpochLoop", max_epochs=max_epochs, val_interval=1)
 val_cfg = dict(type="ValLoop")
 optim_wrapper = dict(
     type="OptimWrapper", optimizer=dict(type="Adam", lr=lr, weight_decay=weight_decay)
@@ -89,7 +89,7 @@ optim_wrapper = dict(
 default_hooks = dict(checkpoint=dict(by_epoch=True, interval=1, save_best=metric))
 custom_hooks = [
     {**hook, "monitor": metric, "patience": patience}
-    if hook["type"] == "EarlyStoppingHook"
+    if hook["type"] == "ResumableEarlyStoppingHook"
     else hook
     for hook in _base_.custom_hooks
 ]

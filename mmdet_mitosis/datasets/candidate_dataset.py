@@ -11,11 +11,13 @@ from mmdet.registry import DATASETS
 from mmengine.dataset import BaseDataset
 from mmengine.logging import print_log
 
+from mmdet_mitosis.datasets.draws import DrawnItems
+
 HINT = "tools/mine_candidates.py makes it"
 
 
 @DATASETS.register_module()
-class CandidateDataset(BaseDataset):
+class CandidateDataset(DrawnItems, BaseDataset):
     """One record a candidate of ``candidates/<split>.json``.
 
     A record has ``img_path field_shape case scanner mpp point label img_id id``: ``point`` in px of

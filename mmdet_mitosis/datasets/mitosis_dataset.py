@@ -11,12 +11,13 @@ from mmdet.datasets import CocoDataset
 from mmdet.registry import DATASETS
 from mmengine.logging import print_log
 
+from mmdet_mitosis.datasets.draws import DrawnItems
 from mmdet_mitosis.geometry.expansion import Outline, expand_field
 from mmdet_mitosis.geometry.windows import polygons_bbox
 
 
 @DATASETS.register_module()
-class MitosisDataset(CocoDataset):
+class MitosisDataset(DrawnItems, CocoDataset):
     """Expand the fields of a COCO json into overlapping windows.
 
     One record a window. A mitosis whose centroid lies inside the window is an object, cut to the

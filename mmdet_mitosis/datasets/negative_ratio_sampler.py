@@ -12,11 +12,12 @@ from mmengine.dataset import BaseDataset
 from mmengine.dist import get_dist_info, sync_random_seed
 from torch.utils.data import Sampler
 
+from mmdet_mitosis.datasets.draws import Draw, Draws
 from mmdet_mitosis.datasets.hard_points import read_hard_points, shows_point
 
 
 @DATA_SAMPLERS.register_module()
-class NegativeRatioSampler(Sampler):
+class NegativeRatioSampler(Draws, Sampler):
     """Draw every positive window once an epoch, and negative ones at a ratio to them.
 
     Other negatives are drawn in each epoch, so that all are seen in the long run. Works with one
@@ -57,7 +58,6 @@ class NegativeRatioSampler(Sampler):
             raise ValueError(f"hard_file {hard_file} has no meaning without hard_share")
         self.rank, self.world_size = get_dist_info()
         self.seed = sync_random_seed() if seed is None else seed
-        self.epoch = 0
         records = [dataset.get_data_info(i) for i in range(len(dataset))]
         labels = [{o["bbox_label"] for o in record["instances"]} for record in records]
         positive = np.array([0 in found for found in labels], dtype=bool)
@@ -89,12 +89,12 @@ class NegativeRatioSampler(Sampler):
         n_hard = max(round(share * self.n_negatives), self.n_negatives - n_easy)
         self.n_hard = min(len(self.hard), n_hard)
 
-    def __iter__(self) -> Iterator[int]:
+    def __iter__(self) -> Iterator[Draw]:
         rng = np.random.default_rng((self.seed, self.epoch))
         negatives = self._draw_negatives(rng)
         indices = rng.permutation(np.concatenate([self.positives, negatives])).tolist()
         padded = itertools.islice(itertools.cycle(indices), self.num_samples * self.world_size)
-        return iter(list(padded)[self.rank :: self.world_size])
+        return iter(self._drawn(list(padded)[self.rank :: self.world_size]))
 
     def _draw_negatives(self, rng: np.random.Generator) -> np.ndarray:
         """Draw the negative windows of an epoch."""
@@ -107,11 +107,3 @@ class NegativeRatioSampler(Sampler):
 
     def __len__(self) -> int:
         return self.num_samples
-
-    def set_epoch(self, epoch: int) -> None:
-        """Choose the draw of an epoch.
-
-        Args:
-            epoch: Number of the epoch, from 0.
-        """
-        self.epoch = epoch

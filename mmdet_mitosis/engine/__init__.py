@@ -5,6 +5,10 @@ from mmdet_mitosis.engine.channels_last_hook import ChannelsLastHook
 from mmdet_mitosis.engine.checkpoint_match_hook import CheckpointMatchHook
 from mmdet_mitosis.engine.class_check_hook import ClassCheckHook
 from mmdet_mitosis.engine.compile_hook import CompileHook
+from mmdet_mitosis.engine.iteration_seed_hook import IterationSeedHook
+from mmdet_mitosis.engine.lasting_checkpoint_hook import LastingCheckpointHook
+from mmdet_mitosis.engine.resumable_early_stopping_hook import ResumableEarlyStoppingHook
+from mmdet_mitosis.engine.resumable_loops import ResumableEpochLoop, ResumableIterLoop
 from mmdet_mitosis.engine.stain_report_hook import StainReportHook
 from mmdet_mitosis.engine.storage import AtomicLocalBackend
 from mmdet_mitosis.engine.threshold_hook import ThresholdHook
@@ -17,6 +21,11 @@ __all__ = [
     "CheckpointMatchHook",
     "ClassCheckHook",
     "CompileHook",
+    "IterationSeedHook",
+    "LastingCheckpointHook",
+    "ResumableEarlyStoppingHook",
+    "ResumableEpochLoop",
+    "ResumableIterLoop",
     "StainReportHook",
     "ThresholdHook",
     "TimingHook",

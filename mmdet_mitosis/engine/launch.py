@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from contextlib import AbstractContextManager, nullcontext
 from copy import deepcopy
 from http.client import HTTPException
 from pathlib import Path
@@ -13,9 +14,11 @@ from mmengine.config import Config
 from mmengine.runner import Runner
 
 from mmdet_mitosis.engine.checkpoints import read_checkpoint, read_weights
+from mmdet_mitosis.engine.safe_runner import SafeRunner
 from mmdet_mitosis.engine.weights import find_weights
+from mmdet_mitosis.locks import locked
 
-TRAINING_HOOKS = ("EarlyStoppingHook", "EMAHook")
+TRAINING_HOOKS = ("EarlyStoppingHook", "ResumableEarlyStoppingHook", "EMAHook")
 
 
 def load_config(
@@ -87,6 +90,22 @@ def fetch_weights(source: str | None) -> str | None:
                 "or train from scratch with --load-from none"
             ) from error
     return str(target)
+
+
+def lock_work_dir(cfg: Config, command: str) -> AbstractContextManager[None]:
+    """Keep other runs of a command out of a run's work folder.
+
+    Args:
+        cfg: The config of the run.
+        command: Name of the command, as ``train``.
+
+    Returns:
+        To be entered for the run; the first process of a distributed one holds the lock for all.
+
+    Raises:
+        OSError: On entering, if another run is writing there.
+    """
+    return locked(cfg.work_dir, command) if _is_first_process() else nullcontext()
 
 
 def _is_first_process() -> bool:
@@ -181,7 +200,7 @@ def build_runner(cfg: Config) -> Runner:
     _meet_without_gpu(cfg)
     source = cfg.filename
     try:
-        return Runner.from_cfg(_beside_its_source(cfg))
+        return SafeRunner.from_cfg(_beside_its_source(cfg))
     except (KeyError, TypeError, AttributeError, ImportError) as error:
         reason = error.args[0] if error.args else type(error).__name__
         raise ValueError(f"{source} cannot be built: {reason}") from error

@@ -10,8 +10,9 @@ from pycocotools.coco import COCO
 
 from data_prep import coco_files
 from data_prep.coco_files import check_readable, pieces_of, write_coco
-from data_prep.output import Staging, locked
+from data_prep.output import Staging
 from data_prep.tiled_part import TiledPart, TileOptions
+from mmdet_mitosis.locks import locked
 from tests import make_data
 from tests.make_data import disc
 
@@ -108,7 +109,7 @@ def test_json_that_pycocotools_does_not_read_as_meant_is_refused(
 ) -> None:
     monkeypatch.setattr(coco_files, "PIECE_ITEMS", 3)
     made = coco(5)
-    with locked(tmp_path / "out"), Staging(tmp_path / "out", {}) as staging:
+    with locked(tmp_path / "out", "prepare"), Staging(tmp_path / "out", {}) as staging:
         staging.add_coco("train", made)
         assert capsys.readouterr().out == ""  # pycocotools talks
         spoil(made)
@@ -155,7 +156,7 @@ def test_json_with_less_than_was_written_is_refused(
 def peak_of_tiles(out: Path, coco: dict) -> tuple[int, int]:
     """Write and check the json of tiles; give what it takes of memory and on disk, bytes."""
     tiled = TiledPart(coco, "all", TileOptions(64, 0.6))
-    with locked(out), Staging(out, {}) as staging:
+    with locked(out, "prepare"), Staging(out, {}) as staging:
         tracemalloc.start()
         staging.add_pieces("tiles_all", tiled.info(), coco["categories"], tiled.pieces())
         peak = tracemalloc.get_traced_memory()[1]

@@ -2,7 +2,6 @@
 
 import contextlib
 import ctypes
-import fcntl
 import io
 import multiprocessing
 import os
@@ -14,8 +13,9 @@ from pathlib import Path
 import pytest
 
 from data_prep import output, prepare
-from data_prep.output import LOCK, STAGED, locked
+from data_prep.output import STAGED
 from mmdet_mitosis.cli import run_main
+from mmdet_mitosis.locks import locked
 from tests.data_prep.archives import contents, make_tupac16, write_label
 
 FORK = multiprocessing.get_context("fork")
@@ -110,7 +110,7 @@ def test_killed_first_run_leaves_nothing_or_everything(tmp_path: Path) -> None:
 
 def test_second_run_into_the_same_folder_is_refused(tmp_path: Path, capsys) -> None:
     root, out = make_tupac16(tmp_path / "archive"), tmp_path / "out"
-    with locked(out):
+    with locked(out, "prepare"):
         with pytest.raises(SystemExit):
             run_main(lambda: run("tupac16", root, "--out", out), "prepare.py")
         assert capsys.readouterr().err == (
@@ -143,23 +143,6 @@ def test_many_runs_at_once_leave_what_one_leaves(tmp_path: Path) -> None:
     assert set(codes) <= {0, 3}
     assert 0 in codes
     assert contents(out) == contents(tmp_path / "expected")
-
-
-def test_lock_that_was_removed_in_between_is_taken_anew(tmp_path: Path, monkeypatch) -> None:
-    flock, calls = fcntl.flock, []
-
-    def late(file: io.IOBase, flags: int) -> None:
-        if not calls:
-            (tmp_path / LOCK).unlink()  # the run before ends just now
-        calls.append(flags)
-        flock(file, flags)
-
-    monkeypatch.setattr(fcntl, "flock", late)
-    with locked(tmp_path):
-        assert len(calls) == 2  # else this run holds a lock that nobody sees
-        with pytest.raises(BlockingIOError), locked(tmp_path):
-            pass
-    assert not (tmp_path / LOCK).exists()
 
 
 @pytest.mark.parametrize("exchange", [True, False])

@@ -137,7 +137,7 @@ def test_what_validation_finds_is_what_the_checkpoint_stores(root, tmp_path):
 def test_going_on_from_the_best_does_not_hand_its_threshold_on(
     root, trained, tmp_path, monkeypatch
 ):
-    in_turn(monkeypatch, [(0.1, 0.5)])
+    in_turn(monkeypatch, [(0.1, 0.5), (0.1, 0.5)])
     (best,) = trained.glob("best_*.pth")
     shutil.copy(best, tmp_path / "start.pth")
     cfg = config(root, tmp_path)

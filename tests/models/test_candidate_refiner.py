@@ -159,7 +159,7 @@ def test_the_papers_refiner_is_a_resnet_101_of_two_classes(mmdet_scope):
     assert (cfg.train_dataloader.batch_size, cfg.train_cfg.max_epochs) == (12, 100)
     assert cfg.train_dataloader.sampler.type == "DefaultSampler"
     assert refiner.backbone.frozen_stages == -1 and not refiner.backbone.norm_eval
-    (early,) = [hook for hook in cfg.custom_hooks if hook.type == "EarlyStoppingHook"]
+    (early,) = [hook for hook in cfg.custom_hooks if hook.type == "ResumableEarlyStoppingHook"]
     assert (early.monitor, early.rule) == ("candidate/ap", "greater")
     assert early.min_delta < 0.01 and early.patience > 5
     saving = cfg.default_hooks.checkpoint

@@ -4,7 +4,7 @@ max_iters = 30000
 val_interval = 1000
 lr = 0.0025
 
-train_cfg = dict(type="IterBasedTrainLoop", max_iters=max_iters, val_interval=val_interval)
+train_cfg = dict(type="ResumableIterLoop", max_iters=max_iters, val_interval=val_interval)
 val_cfg = dict(type="ValLoop")
 test_cfg = dict(type="TestLoop")
 

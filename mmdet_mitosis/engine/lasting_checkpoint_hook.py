@@ -1,0 +1,52 @@
+"""Checkpoints of which one is always there."""
+
+from __future__ import annotations
+
+from collections import deque
+
+from mmdet.registry import HOOKS
+from mmengine.dist import is_main_process
+from mmengine.hooks import CheckpointHook
+from mmengine.runner import Runner
+
+
+@HOOKS.register_module()
+class LastingCheckpointHook(CheckpointHook):
+    """``CheckpointHook`` that removes the old checkpoint after the new one is there.
+
+    MMEngine's removes it before: a run that is killed in between has lost all that it had done.
+
+    Args: those of ``mmengine.hooks.CheckpointHook``.
+    """
+
+    def _save_checkpoint_with_step(self, runner: Runner, step: int, meta: dict) -> None:
+        """Save the checkpoint of a step, and then remove those that are too many."""
+        if self.max_keep_ckpts <= 0:
+            super()._save_checkpoint_with_step(runner, step, meta)
+            return
+        kept = [*self.keep_ckpt_ids, *([] if step in self.keep_ckpt_ids else [step])]
+        # The new one remembers the old one too, so that what goes on from it can remove it.
+        runner.message_hub.update_info("keep_ckpt_ids", kept)
+        most, self.max_keep_ckpts = self.max_keep_ckpts, -1
+        super()._save_checkpoint_with_step(runner, step, meta)
+        self.max_keep_ckpts = most
+        self.keep_ckpt_ids = deque(kept[-most:], most)
+        for old in kept[:-most]:
+            self._remove(self.file_backend.join_path(self.out_dir, self.filename_tmpl.format(old)))
+
+    def _save_best_checkpoint(self, runner: Runner, metrics: dict) -> None:
+        """Save the best checkpoint, if this is it, and then remove the one before."""
+        if not self.save_best or len(self.key_indicators) > 1:
+            super()._save_best_checkpoint(runner, metrics)
+            return
+        before, self.best_ckpt_path = self.best_ckpt_path, None
+        super()._save_best_checkpoint(runner, metrics)
+        if self.best_ckpt_path is None:
+            self.best_ckpt_path = before
+        elif before and before != self.best_ckpt_path:
+            self._remove(before)
+
+    def _remove(self, path: str) -> None:
+        """Remove a checkpoint, if it is there."""
+        if is_main_process() and self.file_backend.isfile(path):
+            self.file_backend.remove(path)

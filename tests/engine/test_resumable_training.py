@@ -1,0 +1,228 @@
+"""A training that goes on from a checkpoint is the one that never stopped, to the last bit."""
+
+from pathlib import Path
+from uuid import uuid4
+
+import numpy as np
+import pytest
+import torch
+from mmdet.registry import DATASETS
+from mmengine.config import Config
+from mmengine.evaluator import BaseMetric
+from mmengine.hooks import Hook
+from mmengine.model import BaseModel
+from mmengine.registry import METRICS
+from mmengine.runner import Runner, loops
+from torch import nn
+
+import mmdet_mitosis  # noqa: F401 (it registers what is tested)
+from mmdet_mitosis.datasets.draws import DrawnItems
+from mmdet_mitosis.engine.safe_runner import SafeRunner
+
+N_ITEMS = 5
+ITERS = {"type": "mmdet.ResumableIterLoop", "max_iters": 12, "val_interval": 2}  # 3 an epoch
+EPOCHS = {"type": "mmdet.ResumableEpochLoop", "max_epochs": 12, "val_interval": 2}
+
+
+class Items(torch.utils.data.Dataset):
+    """Numbers, with noise in training."""
+
+    def __init__(self, noise: float) -> None:
+        self.noise = noise
+
+    def __len__(self) -> int:
+        return N_ITEMS
+
+    def __getitem__(self, index: int) -> dict:
+        return {"x": torch.tensor([index + self.noise * np.random.random()]).float()}
+
+
+@DATASETS.register_module()
+class NoisyItems(DrawnItems, Items):
+    """The same, drawn."""
+
+
+class Dropping(BaseModel):
+    """A line with dropout; it keeps its losses."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.layer, self.losses = nn.Linear(1, 8), []
+
+    def forward(self, x: torch.Tensor, mode: str = "loss") -> dict | list:
+        if mode == "predict":
+            return [float(self.layer(x).sum())]
+        loss = nn.functional.dropout(self.layer(x), 0.5).square().mean()
+        self.losses.append(loss.item())
+        return {"loss": loss}
+
+
+@METRICS.register_module()
+class Flat(BaseMetric):
+    """A score that is never better than the first one: four validations, and training stops."""
+
+    default_prefix = "flat"
+
+    def process(self, data_batch: dict, data_samples: list) -> None:
+        self.results += data_samples
+
+    def compute_metrics(self, results: list) -> dict:
+        return {"score": float(bool(results))}
+
+
+def make_runner(
+    work: Path, cfg: dict, resume: bool = False, workers: int = 0, patience: int = 3
+) -> Runner:
+    torch.manual_seed(0)
+    by_epoch = cfg["type"] == EPOCHS["type"]
+    loader = {
+        "batch_size": 2,
+        "num_workers": workers,
+        "persistent_workers": workers > 0,
+        "collate_fn": {"type": "default_collate"},
+    }
+    stop = {"monitor": "flat/score", "patience": patience, "rule": "greater"}
+    return SafeRunner(
+        model=Dropping(),
+        work_dir=str(work),
+        train_dataloader={
+            **loader,
+            "dataset": NoisyItems(1),
+            "sampler": {"type": "mmdet.DrawSampler"},
+        },
+        val_dataloader={
+            **loader,
+            "dataset": NoisyItems(0),
+            "sampler": {"type": "DefaultSampler", "shuffle": False},
+        },
+        val_evaluator={"type": "Flat"},
+        train_cfg=cfg,
+        val_cfg={},
+        optim_wrapper={"optimizer": {"type": "Adam", "lr": 0.1}},
+        default_hooks={
+            "checkpoint": {
+                "type": "mmdet.LastingCheckpointHook",
+                "max_keep_ckpts": 1,
+                "by_epoch": by_epoch,
+                "interval": 2,
+                "save_best": "flat/score",
+                "rule": "greater",
+            },
+            "sampler_seed": {"type": "DistSamplerSeedHook"},
+            "logger": {"type": "LoggerHook", "interval": 1},
+        },
+        custom_hooks=[
+            {"type": "mmdet.IterationSeedHook"},
+            {"type": "mmdet.ResumableEarlyStoppingHook", **stop},
+        ],
+        randomness={"seed": 3},
+        log_processor={"by_epoch": by_epoch},
+        resume=resume,
+        experiment_name=uuid4().hex,
+    )
+
+
+@pytest.fixture(autouse=True)
+def without_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(loops.time, "sleep", lambda seconds: None)
+
+
+def outcome(runner: Runner) -> tuple:
+    """What a training leaves: weights, best checkpoint, where it stopped and what it waits for."""
+    (best,) = Path(runner.work_dir).glob("best_*.pth")
+    stopping = next(hook for hook in runner.hooks if "EarlyStopping" in type(hook).__name__)
+    weights = [value.tolist() for value in runner.model.state_dict().values()]
+    return weights, best.name, runner.iter, stopping.wait_count, stopping.best_score
+
+
+class Killed(Hook):
+    """Die before the validation of an iteration or epoch."""
+
+    def __init__(self, at: int) -> None:
+        self.at = at
+
+    def before_val(self, runner: Runner) -> None:
+        if self.at in (runner.iter, runner.epoch):
+            raise KeyboardInterrupt
+
+
+def killed(work: Path, cfg: dict, at: int) -> Runner:
+    """Train until a checkpoint is there and its validation has not begun."""
+    runner = make_runner(work, cfg)
+    runner.register_hook(Killed(at))
+    with pytest.raises(KeyboardInterrupt):
+        runner.train()
+    return runner
+
+
+@pytest.mark.parametrize(
+    ("cfg", "at", "workers"), [(ITERS, 2, 0), (ITERS, 4, 2), (EPOCHS, 2, 2), (EPOCHS, 4, 0)]
+)
+def test_the_same_to_the_last_bit(tmp_path: Path, cfg: dict, at: int, workers: int) -> None:
+    whole = make_runner(tmp_path / "whole", cfg)
+    whole.train()
+    short = killed(tmp_path / "part", cfg, at)
+    rest = make_runner(tmp_path / "part", cfg, resume=True, workers=workers)
+    rest.train()
+    assert rest.model.losses == whole.model.losses[len(short.model.losses) :]
+    assert outcome(rest) == outcome(whole)
+    assert rest.train_loop.stop_training
+    names = [sorted(p.name for p in (tmp_path / w).glob("*.pth")) for w in ("whole", "part")]
+    assert names[0] == names[1]
+
+
+def test_without_seeds_it_is_not(tmp_path: Path) -> None:
+    """What the hook is for: the test above would fail without it."""
+    whole = make_runner(tmp_path / "whole", ITERS)
+    drop_seeds(whole)
+    whole.train()
+    killed(tmp_path / "part", ITERS, 4)
+    rest = make_runner(tmp_path / "part", ITERS, resume=True)
+    drop_seeds(rest)
+    rest.train()
+    assert rest.model.losses != whole.model.losses[4:]
+
+
+def drop_seeds(runner: Runner) -> None:
+    runner._hooks = [hook for hook in runner.hooks if type(hook).__name__ != "IterationSeedHook"]
+
+
+def test_no_batch_is_computed_twice(tmp_path: Path) -> None:
+    make_runner(tmp_path, {**ITERS, "max_iters": 10}, patience=9).train()
+    rest = make_runner(tmp_path, ITERS, resume=True, patience=9)
+    asked = []
+    fetch = NoisyItems.__getitem__
+    NoisyItems.__getitem__ = lambda self, index: asked.append(index) or fetch(self, index)
+    try:
+        rest.train()
+    finally:
+        NoisyItems.__getitem__ = fetch
+    trained = [index for index in asked if hasattr(index, "seed")]
+    # 10 iterations are done: of the fourth epoch's batches, of 2, 2 and 1, the first is left out.
+    assert len(trained) == 3
+
+
+def test_sampler_of_another_project_is_advanced(tmp_path: Path) -> None:
+    def runner(name: str, iters: int, resume: bool = False) -> Runner:
+        made = make_runner(tmp_path / name, {**ITERS, "max_iters": iters}, resume)
+        made._train_dataloader["sampler"] = {"type": "DefaultSampler"}
+        made.train()
+        return made
+
+    whole = runner("whole", 12)
+    runner("part", 4)
+    rest = runner("part", 12, resume=True)
+    assert len(rest.model.losses) == len(whole.model.losses) - 4
+
+
+def test_config_in_a_checkpoint_is_not_executed(tmp_path: Path) -> None:
+    make_runner(tmp_path, {**ITERS, "max_iters": 2}).train()
+    path, trace = tmp_path / "iter_2.pth", tmp_path / "trace"
+    checkpoint = torch.load(path, weights_only=False)
+    checkpoint["meta"]["cfg"] = checkpoint["meta"]["config"] = f"open({str(trace)!r}, 'w').close()"
+    torch.save(checkpoint, path)
+    with pytest.raises(Exception):  # noqa: B017 (it shows that the checkpoint would)
+        Config.fromstring(checkpoint["meta"]["config"], ".py").nothing  # noqa: B018
+    trace.unlink(missing_ok=True)
+    make_runner(tmp_path, {**ITERS, "max_iters": 4}, resume=True).train()
+    assert not trace.exists()
