@@ -35,10 +35,10 @@ HEADER = ["held out", "seed", "TP", "FP", "FN", "precision", "recall", "F-score 
 
 
 class Run(NamedTuple):
-    """A slide that was held out, with one seed."""
+    """A slide that was held out, with one seed, or with all of them judging together."""
 
     slide: str
-    seed: int
+    seed: str
     fields: list[FieldScore]
     ap: float
 
@@ -55,6 +55,7 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--load-from", default="none", help="weights to start from (default: none)")
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2], help="(default: 0 1 2)")
     parser.add_argument("--slides", nargs="+", help="those to hold out (default: each)")
+    parser.add_argument("--ensemble", action="store_true", help="let the seeds judge together, too")
     parser.add_argument("--cfg-options", nargs="+", default=[], help="further settings")
     return parser.parse_args(argv)
 
@@ -62,12 +63,18 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
 def main(argv: Sequence[str] | None = None) -> None:
     args = parse_args(argv)
     content = load_json(args.data / "annotations" / "all.json", "what prepare.py --split none made")
+    slides = args.slides or sorted({image["case"] for image in content["images"]})
+    annotations = {
+        slide: split_fields(content, slide, args.work / "annotations" / slide) for slide in slides
+    }
     runs = []
     for seed in args.seeds:
-        for slide in args.slides or sorted({image["case"] for image in content["images"]}):
-            annotations = split_fields(content, slide, args.work / "annotations" / slide)
-            runs.append(train_and_test(args, slide, seed, annotations))
+        for slide in slides:
+            runs.append(train_and_test(args, slide, seed, annotations[slide]))
             print(table(runs), flush=True)
+    for slide in slides if args.ensemble else ():
+        runs.append(test_together(args, slide, annotations[slide]))
+        print(table(runs), flush=True)
 
 
 def split_fields(content: dict, slide: str, folder: Path) -> Path:
@@ -90,7 +97,7 @@ def split_fields(content: dict, slide: str, folder: Path) -> Path:
 
 def train_and_test(args: argparse.Namespace, slide: str, seed: int, annotations: Path) -> Run:
     """Train with one slide held out, unless that is done, and read its test."""
-    folder = args.work / args.config.stem / f"{slide}_{seed}"
+    folder = folder_of(args, slide, seed)
     if not (folder / "test_scores.json").is_file():
         options = overrides(args, seed, annotations)
         run(
@@ -98,6 +105,27 @@ def train_and_test(args: argparse.Namespace, slide: str, seed: int, annotations:
             *("--load-from", args.load_from, "--cfg-options", *options),
         )
         run("tools/test.py", args.config, folder, "--work-dir", folder, "--cfg-options", *options)
+    return read_run(slide, str(seed), folder)
+
+
+def test_together(args: argparse.Namespace, slide: str, annotations: Path) -> Run:
+    """Test the detectors of all seeds as one, unless that is done."""
+    folder = folder_of(args, slide, "ensemble")
+    if not (folder / "test_scores.json").is_file():
+        options = overrides(args, 0, annotations)
+        members = [folder_of(args, slide, seed) for seed in args.seeds]
+        run("tools/ensemble.py", args.config, *members, "--out", folder, "--cfg-options", *options)
+        run("tools/test.py", folder / "ensemble.py", folder, "--work-dir", folder)
+    return read_run(slide, "together", folder)
+
+
+def folder_of(args: argparse.Namespace, slide: str, seed: int | str) -> Path:
+    """Name the folder of a run."""
+    return args.work / args.config.stem / f"{slide}_{seed}"
+
+
+def read_run(slide: str, seed: str, folder: Path) -> Run:
+    """Read a test."""
     target, (found,) = read_work_folders([folder], "test")
     fields = score_fields(target.fields, found.results.detections, found.threshold.value)
     scores = load_json(folder / "test_scores.json", "the scores of a test")
@@ -120,14 +148,15 @@ def overrides(args: argparse.Namespace, seed: int, annotations: Path) -> list[st
 def table(runs: Sequence[Run]) -> str:
     """Lay out each run, and of each seed all slides together."""
     rows = [
-        [one.slide, str(one.seed), *figures(one.fields), f"{one.ap:.3f}"]
+        [one.slide, one.seed, *figures(one.fields), f"{one.ap:.3f}"]
         for one in sorted(runs, key=lambda one: (one.slide, one.seed))
     ]
     pooled = []
     for seed in sorted({one.seed for one in runs}):
         fields = [field for one in runs if one.seed == seed for field in one.fields]
-        rows.append(["all", str(seed), *figures(fields), ""])
-        pooled.append(total(fields).f_score)
+        rows.append(["all", seed, *figures(fields), ""])
+        if seed != "together":
+            pooled.append(total(fields).f_score)
     shown = f"F-score of all, mean of {len(pooled)} seeds: {statistics.mean(pooled):.3f}"
     return f"\n{GithubFlavoredMarkdownTable([HEADER, *rows]).table}\n\n{shown}"
 
