@@ -7,7 +7,7 @@ EXTRAS ?= dev
 JOBS ?= auto
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo baseline test lint clean-demo
+.PHONY: help setup demo baseline test stress lint clean-demo
 
 help:  ## say what can be made
 	@echo "make help        this list"
@@ -15,6 +15,7 @@ help:  ## say what can be made
 	@echo "make demo        synthesise slides, train Mask R-CNN, test it, draw pictures (into $(DEMO)/)"
 	@echo "make baseline    the demo, and beside it the two-stage baseline, compared (into $(DEMO)/)"
 	@echo "make test        the tests, one process a core (JOBS=1 make test: one process)"
+	@echo "make stress      long attacks: kills, bad and hostile input (tests/stress/)"
 	@echo "make lint        ruff"
 	@echo "make clean-demo  remove what the demo made"
 	@echo "PYTHON=python3.12 make …   with another interpreter (3.11 or 3.12)"
@@ -41,6 +42,9 @@ baseline: $(STAMP)
 
 test: $(STAMP)
 	$(BIN)/python -m pytest -q -n $(JOBS) --dist loadfile
+
+stress: $(STAMP)
+	$(BIN)/python -m pytest -q -s -p no:xdist tests/stress/stress_*.py
 
 lint: $(STAMP)
 	$(BIN)/ruff check .

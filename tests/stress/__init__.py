@@ -1,0 +1,1 @@
+"""Long attacks: ``make stress`` runs them, ``make test`` does not."""
