@@ -19,6 +19,7 @@ from mmdet_mitosis.datasets.fields import read_field
 from mmdet_mitosis.engine.checkpoints import find_checkpoint, read_checkpoint
 from mmdet_mitosis.engine.costs import measured_costs
 from mmdet_mitosis.engine.launch import build_runner, for_testing, load_config, lock_work_dir
+from mmdet_mitosis.engine.peers import naming_the_dead
 from mmdet_mitosis.engine.threshold_hook import choose_threshold
 from mmdet_mitosis.evaluation.centroid_fscore import CentroidFScore
 from mmdet_mitosis.evaluation.detections import FieldDetections
@@ -81,7 +82,8 @@ def main(argv: Sequence[str] | None = None) -> None:
     with lock_work_dir(cfg, "test"):
         for split in args.split:
             runner = build_runner(for_testing(cfg, split, threshold))
-            runner.test()
+            with naming_the_dead():
+                runner.test()
             if not is_main_process():
                 continue
             metric = find_metric(runner)

@@ -11,6 +11,7 @@ from mmengine.config import DictAction
 from mmdet_mitosis.cli import run_main
 from mmdet_mitosis.engine.bfloat16_optim_wrapper import use_mixed_precision
 from mmdet_mitosis.engine.launch import build_runner, load_config, lock_work_dir, set_start
+from mmdet_mitosis.engine.peers import naming_the_dead
 
 
 def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
@@ -59,7 +60,9 @@ def main(argv: Sequence[str] | None = None) -> None:
         cfg.auto_scale_lr.enable = True
     with lock_work_dir(cfg, "train"):
         set_start(cfg, args.load_from, args.resume)
-        build_runner(cfg).train()
+        runner = build_runner(cfg)
+        with naming_the_dead():
+            runner.train()
 
 
 if __name__ == "__main__":
