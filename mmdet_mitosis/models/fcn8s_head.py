@@ -25,7 +25,6 @@ class FCN8sHead(BaseModule):
         num_classes: Number of maps, one a class.
         prior: Probability that an untrained head gives everywhere, so that the first steps are not
             spent on learning that mitoses are rare (Lin et al., arXiv 1708.02002, section 3.3).
-        stride: Of ``pool3``, px.
         init_cfg: As ``mmengine.model.BaseModule``.
     """
 
@@ -34,7 +33,6 @@ class FCN8sHead(BaseModule):
         in_channels: Sequence[int] = (256, 512, 4096),
         num_classes: int = 1,
         prior: float = 0.01,
-        stride: int = 8,
         init_cfg: dict | list[dict] | None = None,
     ) -> None:
         super().__init__(init_cfg)
@@ -47,7 +45,7 @@ class FCN8sHead(BaseModule):
         )
         self.up_fc7 = _Upsample(num_classes, 2)
         self.up_pool4 = _Upsample(num_classes, 2)
-        self.up_pool3 = _Upsample(num_classes, stride).requires_grad_(False)
+        self.up_pool3 = _Upsample(num_classes, 8).requires_grad_(False)
 
     def forward(self, features: Sequence[Tensor], size: tuple[int, int]) -> Tensor:
         """Score each pixel.

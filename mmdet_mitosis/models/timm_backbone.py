@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import torch.nn.functional as F
 from mmdet.registry import MODELS
 from mmengine.model import BaseModule
 from torch import Tensor
@@ -24,31 +23,31 @@ class TimmBackbone(BaseModule):
         model_name: As ``tf_efficientnet_lite0`` or ``resnet50d``; ``timm.list_models()`` has them.
         out_indices: Which of its levels are given; each has twice the stride of the one before it,
             from 2 px (most convolutional networks) or 4 px (most others).
-        enlarge: How many times as large images are shown to the network: its weights know objects
-            of half the image's size, and a mitosis is 40 px wide.
         norm_eval: Whether batch normalisation keeps the means and variances that were loaded.
         init_cfg: As ``mmengine.model.BaseModule``.
-        **options: Further arguments of ``timm.create_model``, such as ``drop_path_rate``.
+        **options: Further arguments of ``timm.create_model``, such as ``drop_path_rate``; not
+            ``checkpoint_path``, which timm would unpickle unsafely.
 
     Attributes:
         channels: Widths of the levels that are given, for the neck's ``in_channels``.
-        strides: Their strides in px of the image, before it is enlarged.
+        strides: Their strides in px.
 
     Raises:
         ImportError: If timm is not installed.
-        ValueError: If timm knows no such network or level.
+        ValueError: If timm knows no such network or level, or a file of weights is named.
     """
 
     def __init__(
         self,
         model_name: str,
         out_indices: Sequence[int] = (1, 2, 3, 4),
-        enlarge: int = 1,
         norm_eval: bool = False,
         init_cfg: dict | None = None,
         **options: object,
     ) -> None:
         super().__init__(init_cfg)
+        if "checkpoint_path" in options:
+            raise ValueError("TimmBackbone takes no checkpoint_path: name weights with load_from")
         try:
             import timm
         except ImportError as error:
@@ -69,9 +68,8 @@ class TimmBackbone(BaseModule):
             levels = tuple(out_indices)
             raise ValueError(f"{model_name} of timm gives no levels {levels}: {error}") from error
         self.norm_eval = norm_eval
-        self.enlarge = enlarge
         self.channels: list[int] = self.model.feature_info.channels()
-        self.strides: list[float] = [s / enlarge for s in self.model.feature_info.reduction()]
+        self.strides: list[int] = self.model.feature_info.reduction()
 
     def init_weights(self) -> None:
         """Keep timm's own values where ``init_cfg`` names no others."""
@@ -96,6 +94,4 @@ class TimmBackbone(BaseModule):
         Returns:
             A (B, channels, H / stride, W / stride) tensor for each of ``out_indices``.
         """
-        if self.enlarge != 1:
-            images = F.interpolate(images, scale_factor=self.enlarge, mode="bilinear")
         return tuple(self.model(images))
