@@ -4,6 +4,7 @@ import pytest
 from mmengine.config import Config
 
 from mmdet_mitosis.engine.embedded_config import (
+    MAX_CHARS,
     config_of_checkpoint,
     parse_assignments,
     settings_of,
@@ -50,7 +51,21 @@ def test_every_kind_of_literal_is_read() -> None:
         "a = f'{1}'",
         "a = 1 +",
         "a = " + "[" * 500 + "]" * 500,
+        "a = 10**10**10",
+        "a = 'x' * 10**9",
+        "a = " + "-" * 100_000 + "1",
+        "a = " + "1 + " * 100_000 + "1",
+        "a = b" + ".c" * 100_000,
+        "a = lambda: 0",
+        "(a := 1)",
+        "class a: pass",
+        "a = 1; import os",
+        "a = {[1]: 2}",
+        "a = {[1]}",
+        "filename = 'one of the names that Config has for itself'",
+        "a = '" + "x" * MAX_CHARS + "'",
     ],
+    ids=lambda text: text[:30],
 )
 def test_whatever_would_run_is_refused(text) -> None:
     with pytest.raises(ValueError, match=r"a\.pth cannot be read without running it .*--config"):
@@ -78,6 +93,7 @@ def test_one_setting_of_a_dumped_config() -> None:
         "\0",
         "(" * 5000,
         "randomness = dict(seed=open('x'))",
+        "randomness = {[]: 1}",
     ],
 )
 def test_what_is_not_of_that_form_has_no_settings(text: str) -> None:

@@ -112,3 +112,8 @@ def test_what_timm_does_not_know_is_said():
         TimmBackbone("tf_efficient_lite0")
     with pytest.raises(ValueError, match=r"resnet10t of timm gives no levels \(1, 9\)"):
         TimmBackbone("resnet10t", out_indices=(1, 9))
+
+
+def test_file_that_timm_would_unpickle_is_refused(tmp_path):
+    with pytest.raises(ValueError, match="takes no checkpoint_path: name weights with load_from"):
+        TimmBackbone("resnet10t", checkpoint_path=str(tmp_path / "a.pth"))
