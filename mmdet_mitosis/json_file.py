@@ -27,9 +27,42 @@ def load_json(path: Path, expected: str) -> Any:
     if not path.is_file():
         raise FileNotFoundError(f"no such file: {path}; expected {expected}")
     try:
-        return json.loads(path.read_text(encoding="utf-8-sig"))
-    except (ValueError, RecursionError) as error:
+        return parse_json(path.read_bytes())
+    except ValueError as error:
         raise ValueError(f"{path} is no json; expected {expected}: {error}") from error
+
+
+def parse_json(data: bytes | str) -> Any:
+    """Read json.
+
+    Args:
+        data: Text, or UTF-8; a byte-order mark is no matter.
+
+    Returns:
+        What it holds.
+
+    Raises:
+        ValueError: If it is no json, is nested too deeply, or an object has a key twice, of which
+            one would be lost unsaid.
+    """
+    try:
+        text = data if isinstance(data, str) else data.decode("utf-8-sig")
+        return json.loads(text, object_pairs_hook=_object)
+    except UnicodeDecodeError as error:
+        place = f"byte 0x{error.object[error.start]:02x} at {error.start}"
+        raise ValueError(f"{place} is no UTF-8 text") from error
+    except RecursionError as error:
+        raise ValueError("it is nested too deeply") from error
+
+
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """Make an object of its keys and values."""
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        keys = [key for key, _ in pairs]
+        twice = next(key for key in keys if keys.count(key) > 1)
+        raise ValueError(f"an object has the key {shown(twice)} twice")
+    return found
 
 
 def finite(value: Any) -> float | None:
@@ -75,5 +108,8 @@ def shown(value: Any) -> str:
     Returns:
         Its text.
     """
-    text = repr(value)
+    try:
+        text = repr(value)
+    except RecursionError:
+        text = f"a {type(value).__name__} that is nested too deeply"
     return text if len(text) <= MAX_SHOWN else f"{text[:MAX_SHOWN]}…"

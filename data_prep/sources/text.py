@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
 from data_prep.images import what_is
+from mmdet_mitosis.json_file import parse_json
 
 MAX_SHOWN = 40
 
@@ -52,8 +52,8 @@ def load_json(path: Path, expected: str) -> Any:
     """
     text = read_text(path, expected)
     try:
-        return json.loads(text)
-    except (ValueError, RecursionError) as error:
+        return parse_json(text)
+    except ValueError as error:
         raise ValueError(f"{path} is no {expected}: {error}") from error
 
 

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-import json
 import logging
-import math
 from pathlib import Path
 
 from mmdet.registry import DATASETS
 from mmengine.dataset import BaseDataset
 from mmengine.logging import print_log
 
+from mmdet_mitosis.coco_file import by_id, mpp_of, need, objects, read_images
 from mmdet_mitosis.datasets.draws import DrawnItems
+from mmdet_mitosis.datasets.hard_points import candidate_name, point_of
+from mmdet_mitosis.json_file import parse_json, shown
 
 HINT = "tools/mine_candidates.py makes it"
 
@@ -47,15 +48,12 @@ class CandidateDataset(DrawnItems, BaseDataset):
         if not path.is_file():
             raise FileNotFoundError(f"no such file of candidates: {path} ({HINT})")
         try:
-            content = json.loads(path.read_text(encoding="utf-8"))
-            info, images = content["info"], {image["id"]: image for image in content["images"]}
-            n_missed = int(info["n_mitoses"]) - int(info["n_mitoses_found"])
-            records = [self._record(candidate, images) for candidate in content["candidates"]]
-        except KeyError as error:
-            raise ValueError(
-                f"{path} is no json of candidates: it lacks {error}; {HINT}"
-            ) from error
-        except (ValueError, TypeError, AttributeError) as error:
+            content = parse_json(path.read_bytes())
+            images, candidates = read_images(content), objects(content, "candidates")
+            n_missed = _missed(content)
+            by_id(candidates, "candidate", "candidates")
+            records = [self._record(candidate, images) for candidate in candidates]
+        except ValueError as error:
             raise ValueError(f"{path} is no json of candidates: {error}; {HINT}") from error
         if not records:
             raise ValueError(f"{path} holds no candidate: stage 1 found none at its threshold")
@@ -76,14 +74,10 @@ class CandidateDataset(DrawnItems, BaseDataset):
 
     def _record(self, candidate: dict, images: dict[int, dict]) -> dict:
         """Make the record of one candidate."""
-        name, label = f"candidate {candidate['id']!r}", candidate["label"]
-        x, y = (float(value) for value in candidate["point"])
-        if not (math.isfinite(x) and math.isfinite(y)):
-            raise ValueError(f"the point of {name} must be finite, got {candidate['point']}")
-        if label not in (0, 1):
-            raise ValueError(f"the label of {name} must be 0 or 1, got {label!r}")
-        if candidate["image_id"] not in images:
-            raise ValueError(f"{name} is of no image: {candidate['image_id']!r}")
+        name, (x, y) = candidate_name(candidate), point_of(candidate, images)
+        label = need(candidate, "label", name)
+        if isinstance(label, bool) or not isinstance(label, int) or label not in (0, 1):
+            raise ValueError(f"the label of {name} must be 0 or 1, got {shown(label)}")
         image = images[candidate["image_id"]]
         folder = self.data_prefix.get("img", self.data_root or "")
         return {
@@ -92,9 +86,23 @@ class CandidateDataset(DrawnItems, BaseDataset):
             "field_shape": (image["height"], image["width"]),
             "case": image.get("case"),
             "scanner": image.get("scanner"),
-            "mpp": image.get("mpp"),
+            "mpp": mpp_of(image),
             "id": candidate["id"],
             "point": (x, y),
-            "label": int(label),
-            "instances": [{"bbox_label": 0}] * int(label),
+            "label": label,
+            "instances": [{"bbox_label": 0}] * label,
         }
+
+
+def _missed(content: dict) -> int:
+    """Tell how many mitoses stage 1 missed."""
+    info = need(content, "info", "it")
+    if not isinstance(info, dict):
+        raise ValueError(f"its info is {shown(info)}; expected an object")
+    counts = [need(info, key, "its info") for key in ("n_mitoses", "n_mitoses_found")]
+    if not all(type(count) is int for count in counts) or not 0 <= counts[1] <= counts[0]:
+        raise ValueError(
+            f"its info has n_mitoses {shown(counts[0])} and n_mitoses_found {shown(counts[1])}; "
+            "expected whole numbers, the latter not above the former"
+        )
+    return counts[0] - counts[1]

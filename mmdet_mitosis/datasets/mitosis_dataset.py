@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -11,9 +10,21 @@ from mmdet.datasets import CocoDataset
 from mmdet.registry import DATASETS
 from mmengine.logging import print_log
 
+from mmdet_mitosis.coco_file import (
+    CocoParts,
+    annotation_name,
+    centroid_of,
+    mpp_of,
+    need,
+    polygons_of,
+    read_parts,
+)
 from mmdet_mitosis.datasets.draws import DrawnItems
 from mmdet_mitosis.geometry.expansion import Outline, expand_field
 from mmdet_mitosis.geometry.windows import polygons_bbox
+from mmdet_mitosis.json_file import parse_json, shown
+
+HINT = "data_prep/prepare.py makes it"
 
 
 @DATASETS.register_module()
@@ -58,7 +69,10 @@ class MitosisDataset(DrawnItems, CocoDataset):
             if not (field.pop("labelled") or self.test_mode):
                 counts["fields not labelled"] += 1
                 continue
-            found = self._field_windows(field)
+            try:
+                found = self._field_windows(field)
+            except ValueError as error:
+                raise ValueError(f"{self.ann_file}, {field['img_path']}: {error}") from error
             trainable = [w for w in found if not w.pop("shows_foreign") or self.test_mode]
             counts["windows"] += len(found)
             counts["left out"] += len(found) - len(trainable)
@@ -85,15 +99,11 @@ class MitosisDataset(DrawnItems, CocoDataset):
         Returns:
             The field: what its windows share, and ``objects`` with ``centroid`` and ``polygons``
             in field px.
-
-        Raises:
-            ValueError: If an annotation has no centroid or no polygons.
         """
         image = raw_data_info["raw_img_info"]
         mitoses = [a for a in raw_data_info["raw_ann_info"] if a["category_id"] in self.cat2label]
         objects = []
         for ann in mitoses:
-            _check_annotation(self.ann_file, ann)
             objects.append(
                 {
                     "centroid": tuple(ann["centroid"]),
@@ -125,18 +135,36 @@ class MitosisDataset(DrawnItems, CocoDataset):
     def _load_fields(self) -> list[dict]:
         """Read the fields of the json; what is wrong with the file is said with its name."""
         if not Path(self.ann_file).is_file():
-            raise FileNotFoundError(
-                f"no such annotation file: {self.ann_file} (data_prep/prepare.py makes it)"
-            )
+            raise FileNotFoundError(f"no such annotation file: {self.ann_file} ({HINT})")
         try:
+            self._check(read_parts(parse_json(Path(self.ann_file).read_bytes())))
             fields = super().load_data_list()
-        except (json.JSONDecodeError, UnicodeDecodeError, KeyError, TypeError, AssertionError) as e:
-            raise ValueError(f"{self.ann_file} is no field-level COCO json: {e!r}") from e
+        except (ValueError, KeyError, TypeError, AssertionError) as error:
+            reason = error if type(error) is ValueError else repr(error)
+            raise ValueError(
+                f"{self.ann_file} is no field-level COCO json: {reason}; {HINT}"
+            ) from error
         if not self.cat_ids:
             raise ValueError(
                 f"{self.ann_file} has no category named {' or '.join(self.metainfo['classes'])}"
             )
         return fields
+
+    def _check(self, coco: CocoParts) -> None:
+        """Refuse mitoses without a centroid in their image or without polygons."""
+        for image in coco.images.values():
+            mpp_of(image)
+        for number, ann in enumerate(coco.annotations, start=1):
+            name = annotation_name(ann, number)
+            need(ann, "id", name)
+            if coco.categories[ann["category_id"]] not in self.metainfo["classes"]:
+                continue
+            centroid_of(ann, coco.images[ann["image_id"]], name)
+            if not polygons_of(ann, name):
+                raise ValueError(
+                    f"{name} has the segmentation {shown(ann.get('segmentation'))}, expected "
+                    "polygons"
+                )
 
     def _field_windows(self, field: dict) -> list[dict]:
         """Expand one field; ``shows_foreign`` marks windows that are not trained on."""
@@ -182,22 +210,3 @@ class MitosisDataset(DrawnItems, CocoDataset):
         if counts["fields not labelled"]:
             text += f"; {counts['fields not labelled']} fields left out that nobody has labelled"
         print_log(text, logger="current")
-
-
-def _check_annotation(ann_file: str, ann: dict) -> None:
-    """Refuse a mitosis without a centroid or without polygons."""
-    name = f"{ann_file}: annotation {ann['id']}"
-    centroid = ann.get("centroid")
-    numbers = isinstance(centroid, list) and all(isinstance(v, int | float) for v in centroid)
-    if not (numbers and len(centroid) == 2):
-        raise ValueError(
-            f"{name} has the centroid {centroid!r}, expected [x, y]; "
-            "make the file with data_prep/prepare.py"
-        )
-    polygons = ann.get("segmentation")
-    flat = isinstance(polygons, list) and all(isinstance(p, list) for p in polygons)
-    if not (polygons and flat and all(len(p) >= 6 and len(p) % 2 == 0 for p in polygons)):
-        raise ValueError(
-            f"{name} has the segmentation {str(polygons)[:60]}, expected polygons "
-            "[[x, y, x, y, x, y, …], …]"
-        )

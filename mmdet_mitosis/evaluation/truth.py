@@ -2,15 +2,26 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
 import numpy as np
 
+from mmdet_mitosis.coco_file import (
+    EDGE_PX,
+    CocoParts,
+    annotation_name,
+    centroid_of,
+    mpp_of,
+    name_of,
+    need,
+    polygons_of,
+    read_parts,
+)
 from mmdet_mitosis.evaluation.categories import is_mitosis
 from mmdet_mitosis.evaluation.tiles import Tile, fields_of_tiles
+from mmdet_mitosis.json_file import finite_list, parse_json, shown
 
 UNKNOWN = "unknown"
 
@@ -99,29 +110,25 @@ def load_truth(ann_file: str | Path, mpp: float | None = None) -> Truth:
     if not path.is_file():
         raise FileNotFoundError(f"no such annotation file: {path} (data_prep/prepare.py makes it)")
     try:
-        return _truth(json.loads(path.read_text(encoding="utf-8")), mpp)
-    except KeyError as error:
-        raise ValueError(f"{path} is no COCO json of fields: it lacks {error}") from error
-    except (ValueError, TypeError, AttributeError) as error:
+        return _truth(read_parts(parse_json(path.read_bytes())), mpp)
+    except ValueError as error:
         raise ValueError(f"{path} is no COCO json of fields: {error}") from error
 
 
-def _truth(coco: dict, mpp: float | None) -> Truth:
+def _truth(coco: CocoParts, mpp: float | None) -> Truth:
     """Make the records of a json."""
-    kinds = {c["id"]: is_mitosis(str(c["name"])) for c in coco["categories"]}
+    kinds = {key: is_mitosis(name) for key, name in coco.categories.items()}
     if True not in kinds.values():
-        names = ", ".join(repr(c["name"]) for c in coco["categories"]) or "none"
+        names = ", ".join(map(shown, coco.categories.values())) or "none"
         raise ValueError(f"it has no category of mitoses, only {names}")
-    images = {image["id"]: image for image in coco["images"]}
-    if len(images) < len(coco["images"]):
-        raise ValueError("two images have the same id")
+    images = coco.images
     cells: dict[int, list[dict]] = {image_id: [] for image_id in images}
-    for ann in coco["annotations"]:
-        if ann["image_id"] not in images:
-            raise ValueError(f"annotation {ann['id']} is of no image: {ann['image_id']!r}")
-        if kinds.get(ann["category_id"]) is not None:
+    for number, ann in enumerate(coco.annotations, start=1):
+        mitosis = kinds[ann["category_id"]]
+        if mitosis is not None:
             image = images[ann["image_id"]]
-            cells[ann["image_id"]].append(_cell(ann, image, kinds[ann["category_id"]]))
+            cell = _cell(ann, image, mitosis, annotation_name(ann, number))
+            cells[ann["image_id"]].append(cell)
     tiles: dict[int, Tile] = {}
     if any("window" in image for image in images.values()):
         images, cells, tiles = fields_of_tiles(images, cells)
@@ -138,42 +145,34 @@ def _truth(coco: dict, mpp: float | None) -> Truth:
     return Truth(fields, tiles, unlabelled, mitosis_ids)
 
 
-def _cell(ann: dict, image: dict, mitosis: bool) -> dict:
+def _cell(ann: dict, image: dict, mitosis: bool, name: str) -> dict:
     """Take from an annotation what is scored."""
-    if "centroid" in ann:
-        centroid = np.asarray(ann["centroid"], dtype=float)
-        if centroid.shape != (2,) or not np.isfinite(centroid).all():
-            raise ValueError(
-                f"centroid must be [x, y], got {ann['centroid']} in annotation {ann['id']}"
-            )
-    else:
-        centroid = _middle(ann, image)
-    return {"mitosis": mitosis, "xy": centroid, "polygons": ann.get("segmentation") or []}
+    place = centroid_of if "centroid" in ann else _middle
+    xy = np.array(place(ann, image, name))
+    return {"mitosis": mitosis, "xy": xy, "polygons": polygons_of(ann, name)}
 
 
-def _middle(ann: dict, image: dict) -> np.ndarray:
+def _middle(ann: dict, image: dict, name: str) -> tuple[float, float]:
     """Give the middle of an annotation's box."""
-    box = np.asarray(ann["bbox"], dtype=float)
-    if box.shape != (4,) or not np.isfinite(box).all() or (box[2:] <= 0).any():
+    box = finite_list(need(ann, "bbox", name), 4)
+    if box is None or min(box[2:]) <= 0:
+        raise ValueError(f"bbox must be [x, y, width, height], got {shown(ann['bbox'])} in {name}")
+    x, y, width, height = box
+    if x + width > image["width"] + EDGE_PX or y + height > image["height"] + EDGE_PX:
         raise ValueError(
-            f"bbox must be [x, y, width, height], got {ann['bbox']} in annotation {ann['id']}"
-        )
-    if (box[:2] + box[2:] > (image["width"] + 1, image["height"] + 1)).any():
-        raise ValueError(
-            f"the bbox {ann['bbox']} of annotation {ann['id']} reaches beyond its image of "
+            f"the bbox {shown(ann['bbox'])} of {name} reaches beyond its image of "
             f"{image['width']} x {image['height']} px: COCO's is [x, y, width, height]; for "
             "MIDOG's corners, make the json with data_prep/prepare.py midog"
         )
-    return box[:2] + box[2:] / 2
+    middle = [x + width / 2, y + height / 2]
+    return centroid_of({"centroid": middle}, image, f"the bbox of {name}")
 
 
 def _field(image: dict, cells: list[dict], look_alikes: bool, mpp: float | None) -> FieldTruth:
     """Make the record of one field."""
-    own = image.get("mpp", mpp)
+    own = mpp_of(image, mpp)
     if own is None:
         raise ValueError(f"{image['file_name']} has no mpp, µm a pixel: give it with --mpp")
-    if not 0 < float(own) < np.inf:
-        raise ValueError(f"mpp must be positive, got {own} for {image['file_name']}")
     mitoses = [cell for cell in cells if cell["mitosis"]]
     others = [cell for cell in cells if not cell["mitosis"]]
     return FieldTruth(
@@ -181,9 +180,9 @@ def _field(image: dict, cells: list[dict], look_alikes: bool, mpp: float | None)
         file_name=image["file_name"],
         width=image["width"],
         height=image["height"],
-        mpp=float(own),
-        case=str(image.get("case", PurePosixPath(image["file_name"]).stem)),
-        scanner=str(image.get("scanner", UNKNOWN)),
+        mpp=own,
+        case=name_of(image, "case", PurePosixPath(image["file_name"]).stem),
+        scanner=name_of(image, "scanner", UNKNOWN),
         centroids_xy=_points(mitoses),
         polygons=[cell["polygons"] for cell in mitoses],
         look_alikes_xy=_points(others) if look_alikes else None,

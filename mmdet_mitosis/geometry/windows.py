@@ -10,6 +10,9 @@ import shapely
 Polygons = Sequence[Sequence[float]]
 """COCO polygons of one object: flat ``[x0, y0, x1, y1, …]`` lists, pixels."""
 
+MAX_WINDOWS = 500_000
+"""Of one field: a field of 145000 px in the paper's windows. Each takes a kB or more of memory."""
+
 
 def window_origins(length: int, size: int, overlap: float) -> list[int]:
     """Place windows of one size along one axis, the last one shifted back inside.
@@ -48,10 +51,15 @@ def field_windows(width: int, height: int, size: int, overlap: float) -> np.ndar
         (W, 4) integers x1, y1, x2, y2. A window is smaller than ``size`` only where the field is.
 
     Raises:
-        ValueError: As :func:`window_origins`.
+        ValueError: As :func:`window_origins`, and if there would be more than half a million.
     """
     xs = window_origins(width, size, overlap)
     ys = window_origins(height, size, overlap)
+    if len(xs) * len(ys) > MAX_WINDOWS:
+        raise ValueError(
+            f"{width} x {height} px are {len(xs) * len(ys)} windows of {size} px with an overlap "
+            f"of {overlap:g}; expected at most {MAX_WINDOWS}"
+        )
     corners = np.array([(x, y) for y in ys for x in xs], dtype=np.int64)
     ends = np.minimum(corners + size, (width, height))
     return np.concatenate([corners, ends], axis=1)

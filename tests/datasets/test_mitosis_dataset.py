@@ -230,23 +230,45 @@ def break_file(content, **changes) -> str:
     [
         (lambda c: "{'no': json}", "no field-level COCO json"),
         (lambda c: "[1, 2]", "no field-level COCO json"),
-        (lambda c: json.dumps({**c, "images": []}), r"no window to read \(0 fields"),
+        (lambda c: json.dumps({**c, "images": [], "annotations": []}), r"no window to read \(0 f"),
         (lambda c: json.dumps({"images": c["images"]}), "no field-level COCO json"),
-        (lambda c: json.dumps({**c, "categories": []}), "no category named mitosis"),
+        (
+            lambda c: json.dumps({**c, "annotations": [], "categories": []}),
+            "no category named mitosis",
+        ),
         (
             lambda c: json.dumps({**c, "images": [{"id": 1, "file_name": "a.png"}]}),
-            "no field-level COCO json: KeyError.'height'",
+            "no field-level COCO json: image 1 lacks 'width'",
         ),
         (
             lambda c: json.dumps({**c, "annotations": 2 * c["annotations"]}),
-            "annotation file|not unique|no field-level COCO json",
+            "no field-level COCO json: two annotations have the same id, 1",
         ),
-        (lambda c: break_file(c, centroid=None), "annotation 1 has the centroid None, expected"),
-        (lambda c: break_file(c, centroid=[4]), r"annotation 1 has the centroid \[4\], expected"),
-        (lambda c: break_file(c, centroid="ab"), "annotation 1 has the centroid 'ab', expected"),
+        (lambda c: break_file(c, centroid=None), "annotation 1 lacks 'centroid'"),
+        (lambda c: break_file(c, centroid=[4]), r"centroid must be .* got \[4\] in annotation 1"),
+        (lambda c: break_file(c, centroid="ab"), "centroid must be .* got 'ab' in annotation 1"),
+        (
+            lambda c: break_file(c, centroid=[1e308, 5]),
+            r"\[1e\+308, 5\] of annotation 1 lies outside",
+        ),
+        (lambda c: break_file(c, image_id=9), "annotation 1 is of no image: 9"),
+        (
+            lambda c: break_file(c, segmentation=[[1, 2, 9, 2, 9, float("inf")]]),
+            r"annotation 1 holds \[1, 2, 9, 2, 9, inf\]; expected polygons",
+        ),
+        (lambda c: "[" * 100_000, "no field-level COCO json: it is nested too deeply"),
+        (
+            lambda c: json.dumps(
+                {**c, "images": [{**c["images"][0], "width": 10**6, "height": 10**6}]}
+            ),
+            "1000000 x 1000000 px are .* windows of 512 px .* expected at most 500000",
+        ),
         (lambda c: break_file(c, segmentation=None), "annotation 1 has the segmentation None"),
         (lambda c: break_file(c, segmentation=[]), r"annotation 1 has the segmentation \[\]"),
-        (lambda c: break_file(c, segmentation=[[1, 2, 3, 4]]), r"segmentation \[\[1, 2, 3, 4\]\]"),
+        (
+            lambda c: break_file(c, segmentation=[[1, 2, 3, 4]]),
+            r"annotation 1 holds \[1, 2, 3, 4\]",
+        ),
         (
             lambda c: break_file(c, segmentation={"counts": "xyz", "size": [9, 9]}),
             "annotation 1 has the segmentation .'counts'",
