@@ -59,7 +59,7 @@ def test_a_threshold_that_is_given_stands(trained) -> None:
 
 def test_checkpoints_that_cannot_serve_are_refused(trained, tmp_path) -> None:
     stored = read_checkpoint(trained[1])
-    unknown = stored["meta"]["cfg"] + "\nmodel = dict(type='None')"
+    unknown = stored["meta"]["cfg"] + "\nmodel = dict(type='NoSuchDetector')"
     for change, message in (
         ({KEY: None}, "stores no threshold"),
         ({"meta": {}}, "carries no config: name it with --config"),
