@@ -16,14 +16,18 @@ from __future__ import annotations
 
 import argparse
 import json
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
+from pathlib import Path, PurePath
 
 from data_prep.output import OURS
 from data_prep.product import Product, source_of
+from mmdet_mitosis.places import below
 
 TRAINING = ("train", "all")
+SOURCE = re.compile(r"\w+")
+"""Name of a source, which is that of a link below ``images``."""
 
 
 @dataclass
@@ -183,7 +187,7 @@ def _add(joined: _Joined, folder: Path, path: Path) -> set[int]:
     new_ids: dict[int, int] = {}
     added: set[int] = set()
     for image in coco["images"]:
-        _link(joined, folder, image, coco["info"])
+        _link(joined, folder, image, coco["info"], path)
         name = image["file_name"]
         if name not in joined.seen:
             joined.seen[name] = len(joined.images) + 1
@@ -211,9 +215,12 @@ def _load(path: Path) -> dict:
     return coco
 
 
-def _link(joined: _Joined, folder: Path, image: dict, info: dict) -> None:
+def _link(joined: _Joined, folder: Path, image: dict, info: dict, where: Path) -> None:
     """Note where the images of an archive are, and see that this one is there."""
-    source = source_of(image)
+    name = image["file_name"]
+    source, path = source_of(image), below(folder / "images", name, f"{where}, image {image['id']}")
+    if not SOURCE.fullmatch(source) or PurePath(name).is_absolute():
+        raise ValueError(f"{where}, image {image['id']}: {name!r} begins with no name of a source")
     first = joined.folder_of.setdefault(source, folder)
     if first != folder:
         raise ValueError(f"{first} and {folder} are both of the source {source}: join one only")
@@ -222,7 +229,6 @@ def _link(joined: _Joined, folder: Path, image: dict, info: dict) -> None:
         mine = info.get("sources", {}).get(source, info)
         kept = ("shape", "seed", "split_name", "stain")
         joined.infos[source] = {key: mine[key] for key in kept if key in mine}
-    path = folder / "images" / image["file_name"]
     if not path.is_file():
         raise FileNotFoundError(
             f"no such image: {path}, which leads to {joined.links[source]}: prepare {folder} again "

@@ -144,13 +144,29 @@ class Staging:
 
     def _clear(self) -> None:
         """Remove the hidden folder, and save what a user had in the old annotations."""
+        if self.new.is_symlink():
+            self.new.unlink()  # not ours: no run has made it
         for old in (self.new / "annotations", self.new / "old"):
-            for path in old.iterdir() if old.is_dir() else ():
+            for path in old.iterdir() if old.is_dir() and not old.is_symlink() else ():
                 if not REPLACED.fullmatch(path.name):
                     (self.out / "annotations").mkdir(exist_ok=True)
                     path.rename(self.out / "annotations" / path.name)
         if self.new.exists():
             shutil.rmtree(self.new)
+
+
+def walk_own(folder: Path) -> Iterator[tuple[Path, list[str]]]:
+    """Walk through what runs have written, to clear it away: the innermost folders first.
+
+    Args:
+        folder: The folder. What lies behind a link, this one or one in it, is not ours to remove.
+
+    Yields:
+        A folder, and the names of the files in it.
+    """
+    if not folder.is_symlink():
+        for parent, _, names in os.walk(folder, topdown=False):
+            yield Path(parent), names
 
 
 def exchange(new: Path, place: Path) -> None:

@@ -11,12 +11,12 @@ import argparse
 import hashlib
 import json
 import math
-import os
 import time
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from data_prep.output import walk_own
 from data_prep.parallel import run_all, shares
 from data_prep.product import Product, source_of
 from mmdet_mitosis.datasets.fields import decode_field
@@ -294,9 +294,9 @@ def clear_others(out: Path, normalizer: StainNormalizer, product: Product) -> No
     """
     folder = folder_of(out, normalizer)
     kept = {str(folder / image["file_name"]) for image in product.whole["images"]}
-    for parent, _, names in os.walk(out / FOLDER, topdown=False):
-        for path in (Path(parent, name) for name in names):
+    for parent, names in walk_own(out / FOLDER):
+        for path in (parent / name for name in names):
             if str(path) not in kept and path.suffix in {".tif", ".tmp"}:
                 path.unlink()
         with suppress(OSError):  # something is in it
-            Path(parent).rmdir()
+            parent.rmdir()

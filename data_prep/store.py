@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from data_prep.output import walk_own
 from data_prep.parallel import run_all
 from mmdet_mitosis.datasets.fields import decode_field
 from mmdet_mitosis.datasets.stored_fields import FOLDER, needs_store, write_stored
@@ -83,9 +83,9 @@ def _is_of(stored: Path, version: str) -> bool:
 
 def _clear_others(folder: Path, kept: set[str]) -> None:
     """Remove copies of images that are no longer there, and what killed runs left."""
-    for parent, _, names in os.walk(folder, topdown=False):
-        for path in (Path(parent, name) for name in names):
+    for parent, names in walk_own(folder):
+        for path in (parent / name for name in names):
             if str(path) not in kept and path.suffix in {".tif", ".tmp"}:
                 path.unlink()
         with suppress(OSError):  # something is in it
-            Path(parent).rmdir()
+            parent.rmdir()

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from terminaltables import AsciiTable
 
 from data_prep.coco import LOOK_ALIKE, MITOSIS
+from mmdet_mitosis.cli import printable
 
 MAX_NAMED = 10
 
@@ -75,7 +76,7 @@ def format_table(parts: Mapping[str, dict], everything: dict[str, int | float]) 
     rows = [["split", "scanner", "cases", "fields", "mitoses", "look-alikes", "mm²"]]
     for part, found in parts.items():
         for scanner, numbers in found["scanners"].items() if shown(part) else ():
-            rows.append([part, scanner, *map(str, numbers.values())])
+            rows.append([part, printable(scanner), *map(str, numbers.values())])
     rows.append(["all", "", *map(str, everything.values())])
     return AsciiTable(rows).table
 
@@ -107,6 +108,6 @@ def print_some(title: str, sentences: list[str]) -> None:
         return
     print(f"{title}: {len(sentences)}")
     for sentence in sentences[:MAX_NAMED]:
-        print(f"  {sentence}")
+        print(f"  {printable(sentence)}")
     if len(sentences) > MAX_NAMED:
         print(f"  … and {len(sentences) - MAX_NAMED} more, all in summary.json")

@@ -17,6 +17,7 @@ from pathlib import Path
 import imagecodecs
 import numpy as np
 
+from data_prep.output import walk_own
 from data_prep.parallel import run_all
 from data_prep.tiled_part import Box, TiledPart, tile_folder, tile_name
 from mmdet_mitosis.datasets.fields import decode_field
@@ -180,10 +181,11 @@ def clear_others(out: Path, tasks: list[FieldTiles]) -> None:
         OSError: If something cannot be removed.
     """
     task_of = {str(task.folder): task for task in tasks}
-    for parent, _, names in os.walk(out, topdown=False):
-        kept = {name for name, _ in task_of[parent].named()} if parent in task_of else set()
+    for parent, names in walk_own(out):
+        task = task_of.get(str(parent))
+        kept = {name for name, _ in task.named()} if task else set()
         for name in names:
             if OURS.fullmatch(name) and name not in kept:
-                Path(parent, name).unlink()
+                (parent / name).unlink()
         with suppress(OSError):  # something is in it
-            Path(parent).rmdir()
+            parent.rmdir()

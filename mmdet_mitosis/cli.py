@@ -1,7 +1,12 @@
-"""What the commands share: one clear sentence for a fault instead of a traceback."""
+"""What the commands share: one clear sentence for a fault instead of a traceback.
+
+And a terminal that no name can command. This module needs nothing beside Python: ``doctor.py``
+takes it where nothing else can be imported.
+"""
 
 from __future__ import annotations
 
+import logging
 import os
 import re
 import subprocess
@@ -9,7 +14,12 @@ import sys
 import traceback
 from collections.abc import Callable
 from pathlib import Path
-from typing import NoReturn
+from typing import Any, NoReturn
+
+DIRECTIONS = "\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069"
+CONTROL = re.compile(f"[\x00-\x1f\x7f-\x9f\u2028\u2029{DIRECTIONS}]")
+"""What moves the cursor, ends a line, or turns the direction of reading."""
+LINES = re.compile(f"(?![\n\t]){CONTROL.pattern}")
 
 
 def run_main(main: Callable[[], int | None], prog: str) -> NoReturn:
@@ -26,6 +36,7 @@ def run_main(main: Callable[[], int | None], prog: str) -> NoReturn:
     Raises:
         SystemExit: Always.
     """
+    guard_logs()
     try:
         status = main()
     except (ValueError, OSError, NotImplementedError) as error:
@@ -71,4 +82,65 @@ def one_line(error: BaseException) -> str:
     if "Original Traceback" in text:
         text = re.sub(r"^\w*(Error|Exception): ", "", text.splitlines()[-1])
     text = re.sub(r"class `\w+` in \S+\.py: ", "", text)
-    return " ".join(text.split())
+    return printable(" ".join(text.split()))
+
+
+def guard_logs() -> None:
+    """Let no record of a log carry control characters, whoever writes it and wherever to."""
+    make = logging.getLogRecordFactory()
+    if getattr(make, "guards", False):
+        return
+
+    def guarded(*args: Any, **kwargs: Any) -> logging.LogRecord:
+        record = make(*args, **kwargs)
+        try:
+            text = record.getMessage()
+        except (TypeError, ValueError):  # arguments that do not fit: logging tells of them
+            return record
+        if LINES.search(text):
+            record.msg, record.args = printable_lines(text), ()
+        return record
+
+    guarded.guards = True
+    logging.setLogRecordFactory(guarded)
+
+
+def printable(text: str) -> str:
+    """Make a text safe as part of a line on a terminal.
+
+    Args:
+        text: A name, or a sentence with names in it.
+
+    Returns:
+        The text, on one line: control characters are spelt out as in ``\\x1b``.
+    """
+    return CONTROL.sub(_spelt, encodable(text))
+
+
+def printable_lines(text: str) -> str:
+    """Make several lines safe on a terminal.
+
+    Args:
+        text: The lines, with tabs or without.
+
+    Returns:
+        The lines; other control characters are spelt out.
+    """
+    return LINES.sub(_spelt, encodable(text))
+
+
+def encodable(text: str) -> str:
+    """Spell out what UTF-8 cannot hold.
+
+    Args:
+        text: A name; that of a file may hold bytes that are no UTF-8, as lone surrogates.
+
+    Returns:
+        The text with these as ``\\udcff``.
+    """
+    return text.encode("utf-8", "backslashreplace").decode("utf-8")
+
+
+def _spelt(found: re.Match) -> str:
+    """Spell out a character."""
+    return found[0].encode("unicode_escape").decode("ascii")

@@ -47,12 +47,27 @@ def locked(folder: str | Path, command: str) -> Iterator[None]:
                 path.rmdir()
 
 
+def open_lock(place: Path) -> io.IOBase:
+    """Open a lock file, which is made where it is missing, and not what a link leads to.
+
+    Args:
+        place: The file.
+
+    Returns:
+        The file, open to be locked.
+
+    Raises:
+        OSError: If it cannot be opened, or is a link.
+    """
+    return os.fdopen(os.open(place, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o666), "r+b")
+
+
 def _lock(place: Path, command: str) -> io.IOBase:
     """Lock the file, the one that is there and not one that was just removed."""
     while True:
         place.parent.mkdir(parents=True, exist_ok=True)
         try:
-            lock = place.open("w")
+            lock = open_lock(place)
         except FileNotFoundError:  # the run before has removed the folder
             continue
         try:

@@ -14,7 +14,6 @@ The same with thresholds chosen on the validation split:
 from __future__ import annotations
 
 import argparse
-import json
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -38,11 +37,12 @@ from mmdet_mitosis.evaluation.results import (
 from mmdet_mitosis.evaluation.results.options import add_scoring_options, finite_number
 from mmdet_mitosis.evaluation.results.work_folder import read_work_folders
 from mmdet_mitosis.fileio import check_writable, write_bytes_atomic
+from mmdet_mitosis.texts import json_line
 
 WRITERS = {
     ".md": comparison_markdown,
     ".csv": comparison_csv,
-    ".json": lambda comparison: f"{json.dumps(comparison, ensure_ascii=False)}\n",
+    ".json": lambda comparison: f"{json_line(comparison)}\n",
 }
 
 
@@ -106,9 +106,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     val = load_target(args.choose_on, args.mpp) if args.choose_on else None
     contenders += [read_detector(words, target, val, args.radius_um) for words in args.detector]
     comparison = compare_detectors(target, contenders, args.radius_um, args.method)
-    print(
-        json.dumps(comparison, ensure_ascii=False) if args.json else format_comparison(comparison)
-    )
+    print(json_line(comparison) if args.json else format_comparison(comparison))
     if args.out:
         write_bytes_atomic(args.out, WRITERS[args.out.suffix](comparison).encode())
         if not args.json:

@@ -17,13 +17,12 @@ import cv2
 import numpy as np
 import torch
 
-from mmdet_mitosis.cli import run_main
+from mmdet_mitosis.cli import encodable, run_main
 from mmdet_mitosis.evaluation.functional.clinical import HPF10_MM2
 from mmdet_mitosis.fileio import check_writable, write_bytes_atomic, write_json_atomic
 from mmdet_mitosis.inference.cohort import Cohort, Options, process_of_launcher, with_file
 from mmdet_mitosis.inference.detector import MitosisDetector
 from mmdet_mitosis.inference.exports import FORMATS, write_table
-from mmdet_mitosis.inference.exports.text import cell, encodable
 from mmdet_mitosis.inference.hotspot import SHAPES, field_of_view_area, find_slide_hotspot
 from mmdet_mitosis.inference.inputs import find_inputs
 from mmdet_mitosis.inference.picture import draw_heat, draw_slide
@@ -31,6 +30,7 @@ from mmdet_mitosis.inference.records import SlideResult
 from mmdet_mitosis.inference.slides import Slide
 from mmdet_mitosis.inference.speed import Speed
 from mmdet_mitosis.inference.summary import summarize_case, summarize_slide
+from mmdet_mitosis.texts import cell
 
 PICTURES = {"overlay": "overlay.png", "heat": "heat.png"}
 COLUMNS = (

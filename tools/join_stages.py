@@ -8,7 +8,7 @@ from pathlib import Path
 
 from mmengine.config import DictAction
 
-from mmdet_mitosis.cli import run_main
+from mmdet_mitosis.cli import printable, run_main
 from mmdet_mitosis.engine.checkpoints import find_checkpoint, read_checkpoint
 from mmdet_mitosis.engine.joining import load_part, write_joined
 from mmdet_mitosis.engine.launch import build_runner, for_testing, load_config
@@ -75,7 +75,7 @@ def candidate_threshold(path: Path, stored: dict, given: float | None) -> float:
     """Take the threshold of the command line, else that of stage 1's checkpoint."""
     threshold, _ = choose_threshold(stored, path, given, "--candidate-threshold")
     if given is None:
-        print(f"candidate threshold {threshold:.4f} from {path}, {_aim(stored[KEY])}")
+        print(f"candidate threshold {threshold:.4f} from {path}, {printable(_aim(stored[KEY]))}")
     return threshold
 
 

@@ -6,7 +6,7 @@ import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
-from mmdet_mitosis.cli import run_main
+from mmdet_mitosis.cli import printable_lines, run_main
 from mmdet_mitosis.fileio import check_writable, write_bytes_atomic
 from mmdet_mitosis.report.run_curves import FORMATS, draw_curves, encode, read_runs
 
@@ -36,7 +36,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     runs = read_runs(args.runs, args.names)
     write_bytes_atomic(args.out, encode(draw_curves(runs), args.out.suffix))
     for run in runs:
-        print(run)
+        print(printable_lines(str(run)))
     print(f"curves: {args.out}")
 
 

@@ -8,7 +8,6 @@ chosen there (--threshold).
 from __future__ import annotations
 
 import argparse
-import json
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -29,6 +28,7 @@ from mmdet_mitosis.evaluation.results import (
 )
 from mmdet_mitosis.evaluation.results.options import add_scoring_options, finite_number
 from mmdet_mitosis.fileio import check_writable, write_json_atomic
+from mmdet_mitosis.texts import json_line
 
 
 def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
@@ -79,7 +79,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     summary = score_results(target, results, threshold, args.radius_um, args.method)
     figures = as_oracle(summary) if threshold.oracle else summary
     if args.json:
-        print(json.dumps(figures, ensure_ascii=False))
+        print(json_line(figures))
     else:
         print(format_results(summary, threshold.oracle))
     if args.out:

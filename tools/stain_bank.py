@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from itertools import chain
 from pathlib import Path
 
-from mmdet_mitosis.cli import run_main
+from mmdet_mitosis.cli import printable, run_main
 from mmdet_mitosis.fileio import check_writable
 from mmdet_mitosis.stain import NORMALIZERS
 from mmdet_mitosis.stain.bank import StainBank
@@ -54,7 +54,8 @@ def main(argv: Sequence[str] | None = None) -> None:
         )
     )
     bank.save(args.out)
-    print(f"{len(bank)} stains of {', '.join(bank.names[:5])}{' …' * (len(bank) > 5)}")
+    names = printable(", ".join(bank.names[:5]))
+    print(f"{len(bank)} stains of {names}{' …' * (len(bank) > 5)}")
     print(f"bank: {args.out}")
 
 

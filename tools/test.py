@@ -26,6 +26,7 @@ from mmdet_mitosis.evaluation.detections import FieldDetections
 from mmdet_mitosis.evaluation.report import format_summary, summarize
 from mmdet_mitosis.fileio import check_writable, write_bytes_atomic, write_json_atomic
 from mmdet_mitosis.inference.overlay import draw_field
+from mmdet_mitosis.places import below
 from mmdet_mitosis.report import write_report
 from mmdet_mitosis.report.provenance import versions
 
@@ -151,7 +152,7 @@ def draw_split(folder: Path, images: Path, metric: CentroidFScore) -> None:
     for field in tqdm(metric.fields, "pictures", unit="picture"):
         found = metric.detections.get(field.image_id, FieldDetections())
         picture = draw_field(
-            read_field(images / field.file_name),
+            read_field(below(images, field.file_name, f"image {field.image_id!r}")),
             field,
             found.above(metric.threshold),
             metric.radius_um,

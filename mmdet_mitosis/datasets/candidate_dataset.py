@@ -13,6 +13,7 @@ from mmdet_mitosis.coco_file import by_id, mpp_of, need, objects, read_images
 from mmdet_mitosis.datasets.draws import DrawnItems
 from mmdet_mitosis.datasets.hard_points import candidate_name, point_of
 from mmdet_mitosis.json_file import parse_json, shown
+from mmdet_mitosis.places import below
 
 HINT = "tools/mine_candidates.py makes it"
 
@@ -82,7 +83,7 @@ class CandidateDataset(DrawnItems, BaseDataset):
         folder = self.data_prefix.get("img", self.data_root or "")
         return {
             "img_id": image["id"],
-            "img_path": str(Path(folder, image["file_name"])),
+            "img_path": str(below(folder, image["file_name"], f"image {image['id']!r}")),
             "field_shape": (image["height"], image["width"]),
             "case": image.get("case"),
             "scanner": image.get("scanner"),

@@ -23,6 +23,7 @@ from mmdet_mitosis.datasets.draws import DrawnItems
 from mmdet_mitosis.geometry.expansion import Outline, expand_field
 from mmdet_mitosis.geometry.windows import polygons_bbox
 from mmdet_mitosis.json_file import parse_json, shown
+from mmdet_mitosis.places import below
 
 HINT = "data_prep/prepare.py makes it"
 
@@ -99,6 +100,9 @@ class MitosisDataset(DrawnItems, CocoDataset):
         Returns:
             The field: what its windows share, and ``objects`` with ``centroid`` and ``polygons``
             in field px.
+
+        Raises:
+            ValueError: If the name of its image leads outside the folder of the images.
         """
         image = raw_data_info["raw_img_info"]
         mitoses = [a for a in raw_data_info["raw_ann_info"] if a["category_id"] in self.cat2label]
@@ -112,9 +116,10 @@ class MitosisDataset(DrawnItems, CocoDataset):
                 }
             )
         folder = self.data_prefix.get("img", self.data_root or "")
+        where = f"{self.ann_file}, image {image['img_id']!r}"
         return {
             "img_id": image["img_id"],
-            "img_path": str(Path(folder, image["file_name"])),
+            "img_path": str(below(folder, image["file_name"], where)),
             "field_shape": (image["height"], image["width"]),
             "case": image.get("case"),
             "scanner": image.get("scanner"),

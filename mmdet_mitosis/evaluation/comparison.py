@@ -9,6 +9,7 @@ from dataclasses import asdict, dataclass, field
 
 from terminaltables import AsciiTable, GithubFlavoredMarkdownTable
 
+from mmdet_mitosis.cli import printable
 from mmdet_mitosis.evaluation.results import Results, Target, Threshold
 from mmdet_mitosis.evaluation.scoring import (
     RADIUS_UM,
@@ -19,6 +20,7 @@ from mmdet_mitosis.evaluation.scoring import (
     split_curve,
     total,
 )
+from mmdet_mitosis.texts import cell, markdown
 
 COSTS = {
     "n_parameters": ("parameters", "{:,.0f}"),
@@ -124,8 +126,12 @@ def format_comparison(comparison: dict) -> str:
     Returns:
         Several lines.
     """
-    parts = [_table(AsciiTable, _rows(comparison)), _caption(comparison)]
-    parts += [f"{row['name']}: {text}" for row in comparison["detectors"] for text in _said(row)]
+    parts = [_table(AsciiTable, _rows(comparison)), printable(_caption(comparison))]
+    parts += [
+        printable(f"{row['name']}: {text}")
+        for row in comparison["detectors"]
+        for text in _said(row)
+    ]
     if len(comparison["detectors"]) > 1:
         parts += [_table(AsciiTable, _difference_rows(comparison)), _difference_caption(comparison)]
     return "\n".join(parts)
@@ -140,9 +146,13 @@ def comparison_markdown(comparison: dict) -> str:
     Returns:
         Two tables with their captions.
     """
-    rows, caption = _rows(comparison), _caption(comparison)
+    rows, caption = _rows(comparison), markdown(_caption(comparison))
     parts = [_table(GithubFlavoredMarkdownTable, rows), caption]
-    said = [f"- {row['name']}: {text}" for row in comparison["detectors"] for text in _said(row)]
+    said = [
+        f"- {markdown(row['name'])}: {markdown(text)}"
+        for row in comparison["detectors"]
+        for text in _said(row)
+    ]
     parts.append("\n".join(said))
     if len(comparison["detectors"]) > 1:
         rows, caption = _difference_rows(comparison), _difference_caption(comparison)
@@ -157,7 +167,8 @@ def comparison_csv(comparison: dict) -> str:
         comparison: Of :func:`compare_detectors`.
 
     Returns:
-        A line of headings, and a line a detector; numbers in full.
+        A line of headings, and a line a detector; numbers in full, texts as
+        :func:`~mmdet_mitosis.texts.cell` makes them safe.
     """
     out = io.StringIO()
     known = _known_costs(comparison)
@@ -170,9 +181,8 @@ def comparison_csv(comparison: dict) -> str:
     for row in comparison["detectors"]:
         difference = row["difference"] or {}
         values = [row.get(key) for key in plain] + [row["interval"][end] for end in ends]
-        lines.writerow(
-            values + [difference.get(key) for key in ("to", "f_score", *ends, "p_value")]
-        )
+        values += [difference.get(key) for key in ("to", "f_score", *ends, "p_value")]
+        lines.writerow([cell(value) if isinstance(value, str) else value for value in values])
     return out.getvalue()
 
 
@@ -243,9 +253,8 @@ def _shown(value: float | None, form: str) -> str:
 
 def _table(kind: type[AsciiTable], rows: list[list[str]]) -> str:
     """Lay out rows, all columns but the first to the right."""
-    if kind is GithubFlavoredMarkdownTable:
-        rows = [[cell.replace("|", "\\|") for cell in row] for row in rows]
-    table = kind(rows)
+    safe = markdown if kind is GithubFlavoredMarkdownTable else printable
+    table = kind([[safe(text) for text in row] for row in rows])
     for column in range(1, len(rows[0])):
         table.justify_columns[column] = "right"
     return table.table

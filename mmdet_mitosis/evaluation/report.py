@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from terminaltables import AsciiTable
 
+from mmdet_mitosis.cli import printable
 from mmdet_mitosis.evaluation.counting import summarize_counts
 from mmdet_mitosis.evaluation.detections import FieldDetections
 from mmdet_mitosis.evaluation.functional import FROC_RATES, MATCH_METHODS, Counts, Curve
@@ -131,7 +132,7 @@ def format_summary(summary: dict) -> str:
     interval, paper = summary["interval"], summary["by_method"]["paper"]
     lines = [
         table.table,
-        f"threshold {summary['threshold']:.3f} from {summary['threshold_from']}; "
+        f"threshold {summary['threshold']:.3f} from {printable(summary['threshold_from'])}; "
         f"{summary['method']} matching within {summary['radius_um']} µm",
         f"95 % interval of F: {interval['low']:.3f} to {interval['high']:.3f} "
         f"(bootstrap by {interval['resampled']})",
@@ -152,4 +153,8 @@ def format_summary(summary: dict) -> str:
 def _row(name: str, figures: dict) -> list[str]:
     """One line of the table."""
     counts = [str(figures[k]) for k in ("n_fields", "n_mitoses", "tp", "fp", "fn")]
-    return [name, *counts, *(f"{figures[k]:.3f}" for k in ("precision", "recall", "f_score"))]
+    return [
+        printable(name),
+        *counts,
+        *(f"{figures[k]:.3f}" for k in ("precision", "recall", "f_score")),
+    ]

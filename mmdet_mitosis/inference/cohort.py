@@ -16,12 +16,14 @@ from typing import Any
 import torch
 from tqdm import tqdm
 
+from mmdet_mitosis.cli import printable
 from mmdet_mitosis.fileio import write_json_atomic
 from mmdet_mitosis.inference.detector import MitosisDetector
 from mmdet_mitosis.inference.inputs import Input
 from mmdet_mitosis.inference.records import SlideResult
 from mmdet_mitosis.inference.slide_run import SlideRun
 from mmdet_mitosis.inference.slides import Slide, open_slide
+from mmdet_mitosis.locks import open_lock
 
 SUMMARY = "summary.json"
 HIDDEN = ".infer"
@@ -140,7 +142,7 @@ class Cohort:
         """Do a slide, unless that is done."""
         failed = self._hidden("failed", given)
         try:
-            with _locked(self._hidden("locks", given).with_suffix(".lock"), wait=False) as mine:
+            with _locked(self._hidden("locks", given), wait=False) as mine:
                 if mine:
                     self._run(given)
                     failed.unlink(missing_ok=True)
@@ -151,7 +153,7 @@ class Cohort:
             if isinstance(error, torch.OutOfMemoryError):
                 raise
             reason = " ".join(str(error).split()) or type(error).__name__
-            tqdm.write(with_file(str(given.path), reason))
+            tqdm.write(printable(with_file(str(given.path), reason)))
             write_json_atomic(failed, {"reason": reason})
 
     def _run(self, given: Input) -> None:
@@ -228,7 +230,7 @@ def _put(staged: Path, target: Path, aside: Path) -> None:
 def _locked(path: Path, wait: bool) -> Iterator[bool]:
     """Hold a lock file; without waiting, give whether it could be had."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("w") as file:
+    with open_lock(path) as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
         except BlockingIOError:

@@ -15,6 +15,9 @@ SLIDES = (".svs", ".svslide", ".ndpi", ".mrxs", ".scn", ".bif", ".vms", ".czi", 
 SUFFIXES = frozenset((*IMAGES, *SLIDES))
 """What is taken of a folder; a file that is named is tried whatever its suffix."""
 
+TAKEN = ("summary.csv", "summary.json")
+"""Files that lie beside the folders of slides."""
+
 
 @dataclass(frozen=True)
 class Input:
@@ -140,4 +143,5 @@ def _names(paths: Sequence[Path]) -> list[str]:
 
 def _safe(text: str) -> str:
     """Make a name that a folder can have anywhere."""
-    return re.sub(r"[^\w.+-]+", "_", text).strip("._")[:120] or "slide"
+    name = re.sub(r"[^\w.+-]+", "_", text).strip("._")[:120] or "slide"
+    return f"{name}_slide" if name.lower() in TAKEN else name

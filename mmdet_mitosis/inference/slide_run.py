@@ -12,6 +12,7 @@ import numpy as np
 import torch
 from tqdm import tqdm
 
+from mmdet_mitosis.cli import printable
 from mmdet_mitosis.evaluation.detections import FieldDetections
 from mmdet_mitosis.evaluation.scoring import MERGE_RADIUS_UM
 from mmdet_mitosis.evaluation.windows import WindowDetections
@@ -118,7 +119,7 @@ class SlideRun:
         fit = self._fit() if missing else None
         with tqdm(
             total=len(windows),
-            desc=self.name[:30],
+            desc=printable(self.name[:30]),
             unit="window",
             leave=False,
             disable=not self.show_progress,

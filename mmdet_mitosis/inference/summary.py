@@ -5,15 +5,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from mmdet_mitosis.cli import encodable
 from mmdet_mitosis.evaluation.functional.clinical import (
     HPF10_MM2,
     SCORE_CUTS,
     mitoses_per_mm2,
     mitotic_score,
 )
-from mmdet_mitosis.inference.exports.text import encodable, encodable_values
 from mmdet_mitosis.inference.hotspot import Hotspot
 from mmdet_mitosis.inference.records import SlideResult
+from mmdet_mitosis.texts import encodable_values
 
 LIMITS = "Research use only. Not a medical device, and not for diagnosis."
 SCORE_RULE = (

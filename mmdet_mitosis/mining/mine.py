@@ -40,6 +40,7 @@ from mmdet_mitosis.mining.detector import (
 )
 from mmdet_mitosis.mining.nuclei import find_nuclei
 from mmdet_mitosis.mining.store import MiningStore, digest_file
+from mmdet_mitosis.places import below
 
 
 @dataclass(frozen=True)
@@ -126,7 +127,12 @@ def _info(
 def _image_paths(dataset: BaseDataset, metric: CentroidFScore) -> dict[int, Path]:
     """Give the image file of each field."""
     folder = dataset.data_prefix.get("img", dataset.data_root or "")
-    paths = {truth.image_id: Path(folder, truth.file_name) for truth in metric.fields}
+    paths = {
+        truth.image_id: below(
+            folder, truth.file_name, f"{metric.ann_file}, image {truth.image_id!r}"
+        )
+        for truth in metric.fields
+    }
     for path in paths.values():
         if not path.is_file():
             raise FileNotFoundError(f"no such image: {path}")

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from mmdet_mitosis.fileio import write_json_atomic
+from mmdet_mitosis.places import as_file_name
 
 FOLDER = ".mining"
 
@@ -85,7 +86,7 @@ class MiningStore:
             raise ValueError(f"{path} is damaged ({error}): delete it, and mine again") from error
 
     def _path(self, kind: str, image_id: int) -> Path:
-        return self.folder / f"{image_id}.{kind}.json"
+        return self.folder / f"{as_file_name(image_id)}.{kind}.json"
 
 
 def digest_file(path: str | Path) -> str:

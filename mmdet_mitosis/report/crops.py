@@ -11,6 +11,7 @@ import numpy as np
 from mmdet_mitosis.datasets.fields import field_size, read_window
 from mmdet_mitosis.inference.overlay import FALSE_ALARM, MISSED, TRUTH, WHITE
 from mmdet_mitosis.inference.overlay import HIT as HIT_COLOR
+from mmdet_mitosis.places import below
 from mmdet_mitosis.report.findings import FALSE_POSITIVE, HIT, MISS, Finding
 
 COLORS = {HIT: HIT_COLOR, FALSE_POSITIVE: FALSE_ALARM, MISS: MISSED}
@@ -43,10 +44,11 @@ def draw_crop(image_root: Path, finding: Finding, radius_um: float) -> np.ndarra
 
     Raises:
         FileNotFoundError: If there is no such image.
-        ValueError: If the image cannot be read, or is not the one that the annotations are of.
+        ValueError: If the image cannot be read, is not the one that the annotations are of, or is
+            named outside the folder.
     """
     truth = finding.field
-    path = image_root / truth.file_name
+    path = below(image_root, truth.file_name, f"image {truth.image_id!r}")
     size = field_size(path)
     if size != (truth.width, truth.height):
         raise ValueError(

@@ -6,10 +6,12 @@ import hashlib
 from base64 import b64encode
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
+from mmdet_mitosis.cli import printable_lines
 from mmdet_mitosis.evaluation.functional import Counts
 from mmdet_mitosis.evaluation.report import summarize
 from mmdet_mitosis.fileio import write_bytes_atomic
@@ -167,10 +169,17 @@ def _environment() -> Environment:
     return Environment(
         loader=FileSystemLoader(Path(__file__).parent),
         autoescape=True,
+        finalize=_plain,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
     )
+
+
+def _plain(value: Any) -> Any:
+    """Spell out what would turn the direction of a text, before it is escaped."""
+    is_text = isinstance(value, str) and not isinstance(value, Markup)
+    return printable_lines(value) if is_text else value
 
 
 def _text(name: str) -> str:

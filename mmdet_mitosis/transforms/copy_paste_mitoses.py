@@ -18,6 +18,7 @@ from mmengine.logging import print_log
 from mmdet_mitosis.evaluation.truth import FieldTruth, load_truth
 from mmdet_mitosis.geometry.turns import turn_points
 from mmdet_mitosis.geometry.windows import Polygons, polygons_bbox
+from mmdet_mitosis.places import below
 from mmdet_mitosis.transforms.load_window import LoadWindow
 
 GLASS = 215
@@ -223,7 +224,7 @@ def list_sources(fields: Sequence[FieldTruth], folder: Path, margin: int) -> lis
             if not inside or np.count_nonzero(meets) > 1:
                 continue
             record = {
-                "img_path": str(folder / field.file_name),
+                "img_path": str(below(folder, field.file_name, f"image {field.image_id!r}")),
                 "window_xyxy": (x1, y1, x2, y2),
                 "field_shape": (field.height, field.width),
             }

@@ -177,7 +177,7 @@ def test_processes_share_the_slides_and_a_dead_ones_are_done_by_a_restart(
 def test_a_slide_that_another_process_is_at_is_left_to_it(tmp_path, slides, capsys) -> None:
     out = tmp_path / "out"
     cohort = build(slides, out)
-    lock = cohort._hidden("locks", cohort.inputs[1]).with_suffix(".lock")
+    lock = cohort._hidden("locks", cohort.inputs[1])
     with cohort_module._locked(lock, wait=False) as mine:
         assert mine
         cohort.run()

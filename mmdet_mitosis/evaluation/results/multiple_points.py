@@ -15,6 +15,7 @@ from mmdet_mitosis.evaluation.results.reading import Reading
 from mmdet_mitosis.evaluation.results.target import Target
 from mmdet_mitosis.evaluation.truth import FieldTruth
 from mmdet_mitosis.json_file import finite, finite_list, load_json, shown
+from mmdet_mitosis.places import below
 
 FORM = "MIDOG submission"
 EXPECTED = "an object with 'points', as in MIDOG's submissions"
@@ -200,8 +201,9 @@ def read_jobs(path: Path, jobs: list, target: Target) -> Reading:
         where = f"{path}, job {number}"
         name, points, file = _job(job, where)
         if points is None:
-            where = str(path.parent / file)
-            points = load_json(path.parent / file, EXPECTED)
+            found = below(path.parent, str(file), where)
+            where = str(found)
+            points = load_json(found, EXPECTED)
         reader.add(name, points, where)
     return reader.finish()
 

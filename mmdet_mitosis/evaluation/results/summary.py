@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from mmdet_mitosis.cli import printable
 from mmdet_mitosis.evaluation.report import format_summary, summarize
 from mmdet_mitosis.evaluation.results.results import Results
 from mmdet_mitosis.evaluation.results.target import Target
@@ -91,10 +92,8 @@ def format_results(summary: dict, oracle: bool) -> str:
     Returns:
         Several lines.
     """
-    lines = [
-        f"{summary['format']} {summary['results']}: {summary['n_detections']} detections",
-        *summary["notes"],
-    ]
+    said = f"{summary['format']} {summary['results']}: {summary['n_detections']} detections"
+    lines = [printable(text) for text in (said, *summary["notes"])]
     if not oracle:
         return "\n".join([*lines, format_summary(summary)])
     split = summary["split"]

@@ -6,9 +6,9 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+from mmdet_mitosis.cli import encodable
 from mmdet_mitosis.evaluation.detections import save_detections
 from mmdet_mitosis.fileio import write_json_atomic
-from mmdet_mitosis.inference.exports.text import encodable
 from mmdet_mitosis.inference.hotspot import Hotspot
 from mmdet_mitosis.inference.records import SlideResult
 

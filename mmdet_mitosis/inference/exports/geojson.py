@@ -17,9 +17,9 @@ from typing import Any
 
 import shapely
 
+from mmdet_mitosis.cli import encodable
 from mmdet_mitosis.fileio import write_json_atomic
 from mmdet_mitosis.inference.exports.outlines import box_outline, hotspot_outline, mask_outline
-from mmdet_mitosis.inference.exports.text import encodable
 from mmdet_mitosis.inference.hotspot import Hotspot
 from mmdet_mitosis.inference.records import SlideResult
 

@@ -14,8 +14,8 @@ from typing import Any
 
 import numpy as np
 
+from mmdet_mitosis.cli import encodable
 from mmdet_mitosis.fileio import write_json_atomic
-from mmdet_mitosis.inference.exports.text import encodable
 from mmdet_mitosis.inference.hotspot import Hotspot
 from mmdet_mitosis.inference.records import SlideResult
 

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from mmdet_mitosis.fileio import write_bytes_atomic
-from mmdet_mitosis.inference.exports.text import cell
+from mmdet_mitosis.texts import cell
 
 
 def write_table(
@@ -19,7 +19,7 @@ def write_table(
     Args:
         path: File to write; it appears whole or not at all.
         header: Names of the columns.
-        rows: Cells; texts are made safe (:func:`~mmdet_mitosis.inference.exports.text.cell`),
+        rows: Cells; texts are made safe (:func:`~mmdet_mitosis.texts.cell`),
             numbers are written as they are, None is an empty cell.
     """
     text = io.StringIO()
