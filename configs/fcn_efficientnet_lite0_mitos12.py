@@ -4,7 +4,7 @@
 # README.md beside this file has the commands.
 _base_ = "two_stage/candidates_mitos12.py"
 
-max_iters = 400
+max_iters = 600
 val_interval = 100
 warm_up = 50
 
