@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -12,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from data_prep.records import Archive, Field
+from mmdet_mitosis.json_file import load_json, shown
 
 SPLITS = ("train", "val", "test")
 MIN_FOLDS = 3
@@ -210,10 +210,7 @@ def load_split(name: str) -> dict[str, list[str]]:
     path = Path(name)
     if not path.is_file():
         raise FileNotFoundError(f"no such split: {name!r}; choose {CHOICES}")
-    try:
-        split = json.loads(path.read_text(encoding="utf-8-sig"))
-    except ValueError as error:
-        raise ValueError(f"{path} is no json: {error}; expected {EXPECTED}") from error
+    split = load_json(path, EXPECTED)
     _check_split(path, split)
     return {part: split[part] for part in SPLITS}
 
@@ -227,14 +224,14 @@ def _check_split(path: Path, split: Any) -> None:
     for part, cases in split.items():
         if not isinstance(cases, list) or not all(isinstance(case, str) for case in cases):
             raise ValueError(
-                f"{path}: {part} is {json.dumps(cases)}; expected a list of cases in quotes, "
+                f"{path}: {part} is {shown(cases)}; expected a list of cases in quotes, "
                 'as ["01", "02"]'
             )
         for case in cases:
             if seen.get(case) == part:
-                raise ValueError(f"{path}: case {case} is named twice in {part}")
+                raise ValueError(f"{path}: case {shown(case)} is named twice in {part}")
             if case in seen:
-                raise ValueError(f"{path}: case {case} is in {seen[case]} and in {part}")
+                raise ValueError(f"{path}: case {shown(case)} is in {seen[case]} and in {part}")
             seen[case] = part
 
 

@@ -77,6 +77,9 @@ EDITIONS: dict[str, tuple[tuple[int, int, str, str], ...]] = {
     ),
 }
 
+MAX_DIGITS = 9
+"""Of a number that can be one of an image; thousands of them would be refused by Python."""
+
 
 def edition(text: str) -> str | None:
     """Tell the edition from what a label file says of itself, or from its name.
@@ -104,7 +107,7 @@ def by_number(name: str, edition: str | None) -> Domain:
         The domain, empty if nothing is known.
     """
     stem = PurePosixPath(name).stem
-    if edition is not None and stem.isascii() and stem.isdigit():
+    if edition is not None and stem.isascii() and stem.isdigit() and len(stem) <= MAX_DIGITS:
         for first, last, tumour, scanner in EDITIONS[edition]:
             if first <= int(stem) <= last:
                 return Domain(tumour, scanner)

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from data_prep.sources.text import load_json
-from mmdet_mitosis.json_file import finite
+from mmdet_mitosis.json_file import finite, shown
 
 
 @dataclass(frozen=True)
@@ -42,8 +42,8 @@ def read_points(path: Path) -> tuple[list[Point], list[str]]:
         if not isinstance(geometry, dict):
             raise ValueError(f"{where} has no geometry")
         kind = geometry.get("type")
-        if kind not in {"Point", "MultiPoint"}:
-            others[str(kind)] += 1
+        if kind not in ("Point", "MultiPoint"):  # a tuple: what is there need not be hashable
+            others[kind if isinstance(kind, str) else shown(kind)] += 1
             continue
         places = geometry.get("coordinates")
         label = _label(feature)

@@ -13,10 +13,12 @@ from pathlib import Path
 import cv2
 import numpy as np
 import tifffile
-from PIL import Image
+from PIL.ImageFile import ImageFile
+from PIL.JpegImagePlugin import JpegImageFile
 
 from mmdet_mitosis.datasets.stored_fields import TIFF_SUFFIXES, find_stored
 from mmdet_mitosis.datasets.tiff_windows import TiffWindows, open_tiff
+from mmdet_mitosis.image_size import TIFF_STARTS, check_claim, reader_of
 
 CACHE_BYTES = 2 * 1024**3
 """Decoded fields that one process keeps, in bytes; the field used longest ago goes first."""
@@ -138,20 +140,17 @@ def decode_field(path: Path) -> np.ndarray:
     """
     if not path.is_file():
         raise FileNotFoundError(f"no such image: {path}")
-    suffix = path.suffix.lower()
-    if suffix in TIFF_SUFFIXES:
-        try:
-            image = tifffile.imread(path, key=0)
-        except Exception as error:  # tifffile and its codecs raise their own kinds
-            raise ValueError(f"cannot read {path} as a TIFF: {error}") from error
-    elif suffix in {".jpg", ".jpeg"}:
+    with path.open("rb") as file:
+        head = file.read(8)
+    reader = reader_of(head)
+    if head.startswith(TIFF_STARTS):
+        image = _decode_tiff(path)
+    elif reader is JpegImageFile:
         image = _decode_jpeg(path)
+    elif reader is not None:
+        image = _decode_lossless(path, reader)
     else:
-        image = cv2.imread(str(path), cv2.IMREAD_UNCHANGED)
-        if image is None:
-            raise ValueError(f"cannot read {path} as an image")
-        if image.ndim == 3:
-            image = image[..., [2, 1, 0]]
+        raise ValueError(f"cannot read {path} as an image: expected TIFF, PNG, JPEG or BMP")
     if image.ndim != 3 or image.shape[2] not in (3, 4) or image.dtype != np.uint8:
         raise ValueError(
             f"{path} holds {image.dtype} values of shape {image.shape}; "
@@ -160,13 +159,48 @@ def decode_field(path: Path) -> np.ndarray:
     return np.ascontiguousarray(image[..., :3])
 
 
+def _decode_tiff(path: Path) -> np.ndarray:
+    """Decode the first image of a TIFF."""
+    try:
+        with tifffile.TiffFile(path) as tiff:
+            page = tiff.pages[0]
+            check_claim(path, page.imagewidth, page.imagelength)
+            return page.asarray()
+    except Exception as error:  # tifffile and its codecs raise their own kinds
+        reason = str(error).removeprefix(f"cannot read {path} as an image: ")
+        raise ValueError(f"cannot read {path} as a TIFF: {reason}") from error
+
+
+def _decode_lossless(path: Path, reader: type[ImageFile]) -> np.ndarray:
+    """Decode a PNG or BMP."""
+    _check_header(path, reader)
+    try:
+        image = cv2.imread(str(path), cv2.IMREAD_UNCHANGED)
+    except cv2.error as error:
+        raise ValueError(f"cannot read {path} as an image: {error}") from error
+    if image is None:
+        raise ValueError(f"cannot read {path} as an image")
+    return image[..., [2, 1, 0]] if image.ndim == 3 else image
+
+
 def _decode_jpeg(path: Path) -> np.ndarray:
     """Decode a JPEG with Pillow, which refuses a truncated one; OpenCV fills it up with gray."""
-    try:
-        with Image.open(path) as image:
-            mode, pixels = image.mode, np.array(image)
-    except (OSError, SyntaxError, Image.DecompressionBombError) as error:
-        raise ValueError(f"cannot read {path} as an image: {error}") from error
+    mode = _check_header(path, JpegImageFile)
     if mode != "RGB":
         raise ValueError(f"{path} is of mode {mode}; expected 8-bit RGB")
-    return pixels
+    try:
+        with JpegImageFile(path) as image:
+            return np.array(image)
+    except Exception as error:  # Pillow's formats raise their own kinds and plain ones
+        raise ValueError(f"cannot read {path} as an image: {error}") from error
+
+
+def _check_header(path: Path, reader: type[ImageFile]) -> str:
+    """Refuse a size that cannot be decoded, and give the mode."""
+    try:
+        with reader(path) as image:
+            size, mode = image.size, image.mode
+    except Exception as error:  # as above
+        raise ValueError(f"cannot read {path} as an image: {error}") from error
+    check_claim(path, *size)
+    return mode

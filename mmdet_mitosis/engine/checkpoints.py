@@ -5,14 +5,16 @@ from __future__ import annotations
 import io
 import pickle
 import re
+import zipfile
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import torch
 
 from mmdet_mitosis import compat
 from mmdet_mitosis.fileio import write_bytes_atomic
+from mmdet_mitosis.json_file import shown
 
 SAFETENSORS = (
     "{path} is a file of safetensors, which MMEngine does not read: write it anew with "
@@ -64,10 +66,24 @@ def read_weights(path: str | Path) -> Any:
         raise ValueError(SAFETENSORS.format(path=str(path)))
     with Path(path).open("rb") as file:
         try:
+            _check_sums(file)
             return torch.load(file, map_location="cpu", weights_only=compat.loads_safely())
         # What is cut short or no pickle at all can raise any error on its way.
         except Exception as error:
             raise ValueError(f"cannot read {path} as a checkpoint: {_reason(error)}") from error
+
+
+def _check_sums(file: BinaryIO) -> None:
+    """Refuse a file whose bytes are not those that were written; torch looks at no checksum.
+
+    One of torch before 1.6 has none.
+    """
+    if zipfile.is_zipfile(file):
+        with zipfile.ZipFile(file) as archive:
+            damaged = archive.testzip()
+        if damaged is not None:
+            raise ValueError(f"its part {damaged} is damaged: its checksum is another")
+    file.seek(0)
 
 
 def read_checkpoint(path: str | Path) -> dict:
@@ -86,7 +102,40 @@ def read_checkpoint(path: str | Path) -> dict:
     checkpoint = read_weights(path)
     if not isinstance(checkpoint, dict) or "state_dict" not in checkpoint:
         raise ValueError(f"{path} is no MMEngine checkpoint: it has no 'state_dict'")
+    check_tensors(checkpoint["state_dict"], path)
+    meta = checkpoint.get("meta", {})
+    if not isinstance(meta, dict):
+        raise ValueError(f"the meta of {path} is {shown(meta)}; expected a dictionary")
     return checkpoint
+
+
+def check_tensors(state_dict: Any, source: str | Path) -> None:
+    """Refuse weights that are no tensors by name, or that no model can have.
+
+    Args:
+        state_dict: The weights.
+        source: Where they are from, for the message.
+
+    Raises:
+        ValueError: If they are none, or one is not finite, complex, or sparse; names it.
+    """
+    if not isinstance(state_dict, Mapping):
+        raise ValueError(f"the weights of {source} are {shown(state_dict)}; expected names")
+    for name, value in state_dict.items():
+        if not isinstance(name, str):
+            raise ValueError(f"{source} has a weight of the name {shown(name)}; expected a text")
+        if not torch.is_tensor(value):
+            raise ValueError(f"the weight {shown(name)} of {source} is no tensor: {shown(value)}")
+        if value.layout != torch.strided or value.is_complex() or value.is_quantized:
+            kind = f"{value.dtype}, {value.layout}".replace("torch.", "")
+            raise ValueError(
+                f"the weight {shown(name)} of {source} is of {kind}; expected plain numbers"
+            )
+        if value.is_floating_point() and not bool(torch.isfinite(value).all()):
+            raise ValueError(
+                f"the weight {shown(name)} of {source} is not finite: its training diverged, or "
+                "the file is damaged"
+            )
 
 
 def write_checkpoint(path: str | Path, checkpoint: dict) -> None:

@@ -16,8 +16,11 @@ from mmengine.runner import Runner
 from mmdet_mitosis.engine.checkpoints import read_checkpoint, read_weights
 from mmdet_mitosis.engine.safe_runner import SafeRunner
 from mmdet_mitosis.engine.weights import find_weights
+from mmdet_mitosis.json_file import shown
 from mmdet_mitosis.locks import locked
 
+MAX_REASON = 500
+"""Letters of what a builder says that are shown: some say their whole config."""
 TRAINING_HOOKS = ("EarlyStoppingHook", "ResumableEarlyStoppingHook", "EMAHook")
 
 
@@ -52,8 +55,9 @@ def load_config(
     cfg.launcher = launcher
     try:
         cfg.merge_from_dict(cfg_options or {})
-    except (KeyError, TypeError, IndexError, AttributeError, AssertionError) as error:
-        raise ValueError(f"--cfg-options do not fit {path}: {error}") from error
+    except (KeyError, TypeError, IndexError, AttributeError, AssertionError, ValueError) as error:
+        reason = str(error)[:MAX_REASON]
+        raise ValueError(f"--cfg-options do not fit {path}: {reason}") from error
     cfg.work_dir = work_dir or cfg.get("work_dir") or f"work_dirs/{Path(path).stem}"
     return cfg
 
@@ -163,7 +167,15 @@ def for_testing(cfg: Config, split: str, threshold: float | str) -> Config:
 
     Returns:
         A copy whose test is that of the split.
+
+    Raises:
+        ValueError: If the config has no data or no one metric for the split.
     """
+    for key in (f"{split}_dataloader", f"{split}_evaluator"):
+        if not isinstance(cfg.get(key), dict):
+            raise ValueError(
+                f"{cfg.filename} has the {key} {shown(cfg.get(key))}; expected a dictionary"
+            )
     cfg = deepcopy(cfg)
     cfg.test_dataloader, cfg.test_evaluator = cfg[f"{split}_dataloader"], cfg[f"{split}_evaluator"]
     cfg.test_evaluator.threshold = threshold
@@ -180,8 +192,18 @@ def drop_training_hooks(cfg: Config) -> None:
 
     Args:
         cfg: The config; changed in place.
+
+    Raises:
+        ValueError: If its custom_hooks are no list of hooks with a type.
     """
     hooks = cfg.get("custom_hooks") or []
+    if not isinstance(hooks, list) or any(
+        not isinstance(hook, dict) or "type" not in hook for hook in hooks
+    ):
+        raise ValueError(
+            f"{cfg.filename} has the custom_hooks {shown(hooks)}; expected a list of dictionaries "
+            "with a 'type'"
+        )
     cfg.custom_hooks = [hook for hook in hooks if hook["type"] not in TRAINING_HOOKS]
 
 
@@ -201,9 +223,11 @@ def build_runner(cfg: Config) -> Runner:
     source = cfg.filename
     try:
         return SafeRunner.from_cfg(_beside_its_source(cfg))
-    except (KeyError, TypeError, AttributeError, ImportError) as error:
-        reason = error.args[0] if error.args else type(error).__name__
-        raise ValueError(f"{source} cannot be built: {reason}") from error
+    except (ValueError, OSError, NotImplementedError):  # what says what is wrong
+        raise
+    except Exception as error:  # what a config describes can raise anything
+        reason = " ".join(str(error.args[0]).split()) if error.args else type(error).__name__
+        raise ValueError(f"{source} cannot be built: {reason[:MAX_REASON]}") from error
 
 
 def _beside_its_source(cfg: Config) -> Config:

@@ -10,6 +10,7 @@ from mmengine.hooks import Hook
 from mmengine.runner import BaseLoop, Runner
 
 from mmdet_mitosis.evaluation.centroid_fscore import CHOOSE, CentroidFScore
+from mmdet_mitosis.json_file import finite, shown
 
 KEY = "mitosis_threshold"
 """Where a checkpoint keeps it: what :func:`threshold_record` gives."""
@@ -76,7 +77,32 @@ def choose_threshold(
             f"one with {option}, chosen on the validation split; the log of the training prints "
             "mitosis/threshold at every validation"
         )
-    return float(stored[KEY]["threshold"]), f"{stored[KEY]['chosen_on']} (validation)"
+    threshold, chosen_on = stored_threshold(stored, path)
+    return threshold, f"{chosen_on} (validation)"
+
+
+def stored_threshold(stored: Mapping, path: str | Path) -> tuple[float, str]:
+    """Take the threshold that a checkpoint stores.
+
+    Args:
+        stored: Content of the checkpoint, which stores one.
+        path: Where that is from, for the message.
+
+    Returns:
+        The threshold, and the json that it was chosen on.
+
+    Raises:
+        ValueError: If it is none, as one that is not finite.
+    """
+    record = stored[KEY]
+    known = record if isinstance(record, Mapping) else {}
+    threshold, chosen_on = finite(known.get("threshold")), known.get("chosen_on")
+    if threshold is None or not isinstance(chosen_on, str):
+        raise ValueError(
+            f"{path} stores the threshold {shown(record)}; expected a finite 'threshold' and the "
+            "json that it was 'chosen_on'"
+        )
+    return threshold, chosen_on
 
 
 @HOOKS.register_module()
@@ -118,10 +144,9 @@ class ThresholdHook(Hook):
             return
         for metric in _centroid_metrics(test_loop.evaluator):
             if metric.threshold is None:
-                metric.threshold = float(checkpoint[KEY]["threshold"])
+                metric.threshold, chosen_on = stored_threshold(checkpoint, "the checkpoint")
                 runner.logger.info(
-                    f"threshold {metric.threshold:.4f} from the checkpoint, "
-                    f"chosen on {checkpoint[KEY]['chosen_on']}"
+                    f"threshold {metric.threshold:.4f} from the checkpoint, chosen on {chosen_on}"
                 )
 
 

@@ -12,6 +12,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from mmdet_mitosis.engine.checkpoints import check_tensors
 from mmdet_mitosis.engine.weight_names import timm_names
 
 BACKBONE = "backbone"
@@ -97,13 +98,14 @@ def find_weights(content: Any, source: str | Path) -> Mapping[str, Tensor]:
         Tensors by name, with torch's metadata where they have it.
 
     Raises:
-        ValueError: If there are none.
+        ValueError: If there are none, or one has no text for its name or is not finite.
     """
     for key in ("state_dict", "model"):
         if isinstance(content, Mapping) and isinstance(content.get(key), Mapping):
             content = content[key]
     if not isinstance(content, Mapping) or not any(map(torch.is_tensor, content.values())):
         raise ValueError(f"{source} holds no weights: no tensors by name")
+    check_tensors({n: v for n, v in content.items() if torch.is_tensor(v)}, source)
     return content
 
 

@@ -16,6 +16,7 @@ from mmengine.config import Config
 from mmengine.dataset import pseudo_collate
 from mmengine.registry import init_default_scope
 
+from mmdet_mitosis.coco_file import MAX_MPP, MIN_MPP
 from mmdet_mitosis.engine.checkpoints import check_weights, find_checkpoint, read_checkpoint
 from mmdet_mitosis.engine.embedded_config import config_of_checkpoint
 from mmdet_mitosis.engine.launch import load_config
@@ -26,12 +27,18 @@ from mmdet_mitosis.inference.slide_run import SlideRun
 from mmdet_mitosis.inference.slides import Slide, open_slide
 from mmdet_mitosis.inference.slides.whole_image import WholeImage
 from mmdet_mitosis.inference.speed import Speed
+from mmdet_mitosis.inference.tiling import MIN_SIDE
+from mmdet_mitosis.json_file import finite, shown
 from mmdet_mitosis.report.provenance import versions
 from mmdet_mitosis.stain import Fit, StainNormalizer
 from mmdet_mitosis.transforms import StainNormalize
 
 MODEL_MPP = 0.25
 """Resolution that detectors are trained at, where their config says none, µm."""
+MAX_WINDOW = 16384
+"""Longest side of a window, px: such a one is 0.8 GB."""
+MAX_REASON = 300
+"""Letters of what a builder says that are shown: some say their whole config."""
 READING = ("LoadWindow", "LoadImageFromFile", "LoadAnnotations")
 
 
@@ -81,18 +88,14 @@ class MitosisDetector:
             if config is None
             else load_config(str(config), None, None)
         )
-        missing = [key for key in ("model", "test_dataloader") if key not in self.cfg]
-        if missing:
-            raise ValueError(f"the config of {path} is no detector's: it has no {missing[0]!r}")
+        self.mpp, self.window_size = _lengths(self.cfg, path)
         self.batch_size, self.workers, self.speed = batch_size, workers, speed or Speed()
         self.device = device or ("cuda:0" if torch.cuda.is_available() else "cpu")
         side_by_side = torch.device(self.device).type == "cpu" and workers > 0
         self.parallel = min(batch_size, torch.get_num_threads()) if side_by_side else 1
         self.threshold, self.threshold_from = choose_threshold(stored, path, threshold)
-        self.mpp = float(self.cfg.get("mpp", MODEL_MPP))
-        self.window_size = int(self.cfg.test_dataloader.dataset.get("window_size", 512))
         self.model = _build_model(self.cfg, stored["state_dict"], path).to(self.device)
-        self.pipeline, self.normalizer = _build_pipeline(self.cfg)
+        self.pipeline, self.normalizer = _build_pipeline(self.cfg, path)
         self.record = _record(path, config, stored, self.speed.precision(self.device))
         self.speed.apply(self.model, self.device)
         if self.speed.compiled:
@@ -185,23 +188,53 @@ def _open(image: np.ndarray | str | Path, mpp: float | None) -> Slide:
 
 def _build_model(cfg: Config, weights: dict, path: Path) -> torch.nn.Module:
     """Build the model with its weights, ready to predict."""
-    init_default_scope(cfg.get("default_scope", "mmdet"))
     try:
+        init_default_scope(cfg.get("default_scope", "mmdet"))
         model = MODELS.build(cfg.model)
-    except (KeyError, TypeError, AttributeError, AssertionError) as error:
-        raise ValueError(f"the config of {path} cannot be built: {error}") from error
+    except Exception as error:  # what a config describes can raise anything
+        raise _not_built(path, error) from error
     check_weights(model, weights, path)
     weights = {name.removeprefix("module."): value for name, value in weights.items()}
     model.load_state_dict(weights, strict=False)
     return model.eval()
 
 
-def _build_pipeline(cfg: Config) -> tuple[Compose, StainNormalizer | None]:
+def _build_pipeline(cfg: Config, path: Path) -> tuple[Compose, StainNormalizer | None]:
     """Build what follows the reading of a window, and give its normaliser, if it has one."""
-    steps = [step for step in get_test_pipeline_cfg(cfg) if step["type"] not in READING]
-    transforms = [TRANSFORMS.build(step) for step in steps]
+    try:
+        steps = [step for step in get_test_pipeline_cfg(cfg) if step["type"] not in READING]
+        transforms = [TRANSFORMS.build(step) for step in steps]
+    except Exception as error:  # as above
+        raise _not_built(path, error) from error
     found = [t.fits.normalizer for t in transforms if isinstance(t, StainNormalize) and t.fits]
     return Compose(transforms), found[0] if found else None
+
+
+def _not_built(path: Path, error: Exception) -> ValueError:
+    """Say that a config cannot be built, and in short why."""
+    reason = " ".join(str(error).split()) or type(error).__name__
+    return ValueError(f"the config of {path} cannot be built: {reason[:MAX_REASON]}")
+
+
+def _lengths(cfg: Config, path: Path) -> tuple[float, int]:
+    """Take the resolution and the window of a detector's config: µm a pixel, and px."""
+    parts = [cfg.get("model"), cfg.get("test_dataloader")]
+    for key, part in zip(("model", "test_dataloader"), parts, strict=True):
+        if not isinstance(part, dict):
+            raise ValueError(f"the config of {path} is no detector's: it has no {key!r}")
+    dataset, mpp = parts[1].get("dataset"), finite(cfg.get("mpp", MODEL_MPP))
+    window = dataset.get("window_size", 512) if isinstance(dataset, dict) else None
+    if type(window) is not int or not MIN_SIDE <= window <= MAX_WINDOW:
+        raise ValueError(
+            f"the config of {path} has the window_size {shown(window)} in "
+            f"test_dataloader.dataset; expected {MIN_SIDE} to {MAX_WINDOW} px"
+        )
+    if mpp is None or not MIN_MPP <= mpp <= MAX_MPP:
+        raise ValueError(
+            f"the config of {path} has mpp {shown(cfg.get('mpp'))}; expected {MIN_MPP:g} to "
+            f"{MAX_MPP:g} µm a pixel"
+        )
+    return mpp, window
 
 
 def _record(path: Path, config: str | Path | None, stored: dict, precision: str) -> dict[str, Any]:

@@ -206,12 +206,12 @@ def test_safety_is_known_by_version(monkeypatch, version: str, safe: bool) -> No
 
 
 def test_older_torch_loads_and_says_that_it_is_not_safe(tmp_path, monkeypatch, recwarn) -> None:
-    torch.save({"state_dict": {}, "meta": Path("a")}, tmp_path / "a.pth")
+    torch.save({"state_dict": {}, "meta": {"a": Path("a")}}, tmp_path / "a.pth")
     with pytest.raises(ValueError, match="holds pathlib"):
         read_checkpoint(tmp_path / "a.pth")
     assert not recwarn.list
     monkeypatch.setattr(torch, "__version__", TorchVersion("2.5.1"))
-    assert read_checkpoint(tmp_path / "a.pth")["meta"] == Path("a")
+    assert read_checkpoint(tmp_path / "a.pth")["meta"] == {"a": Path("a")}
     told = [str(warning.message) for warning in recwarn.list]
     assert told == [
         "torch 2.5.1 cannot load checkpoints safely (2.6 and later can): load only those that you "

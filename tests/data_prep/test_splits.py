@@ -64,9 +64,9 @@ def test_named_split_and_file_are_loaded(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("split", "message"),
     [
-        ({**SPLIT, "val": ["02"]}, "case 02 is in train and in val"),
-        ({**SPLIT, "val": ["04", "04"]}, "case 04 is named twice in val"),
-        ({**SPLIT, "val": "04"}, 'val is "04"; expected a list of cases'),  # else: cases 0 and 4
+        ({**SPLIT, "val": ["02"]}, "case '02' is in train and in val"),
+        ({**SPLIT, "val": ["04", "04"]}, "case '04' is named twice in val"),
+        ({**SPLIT, "val": "04"}, "val is '04'; expected a list of cases"),  # else: cases 0 and 4
         ({**SPLIT, "val": [4]}, r"val is \[4\]; expected a list of cases in quotes"),
         ({**SPLIT, "holdout": ["05"]}, "it holds train, val, test, holdout; expected"),
         ({"train": ["01"], "val": ["04"]}, "it holds train, val; expected"),
@@ -235,3 +235,10 @@ def test_folds_of_the_real_labels_have_like_numbers_of_mitoses() -> None:
     counts = [sum(len(f.mitoses) for f in parts[f"fold_{i}/test"]) for i in range(1, 6)]
     assert sum(counts) == 1999
     assert max(counts) < 1.4 * min(counts)  # 1.9 by one deal at random; case 04 alone has 319
+
+
+def test_a_split_file_that_is_nested_too_deeply(tmp_path: Path) -> None:
+    path = tmp_path / "split.json"
+    path.write_text("[" * 100_000)
+    with pytest.raises(ValueError, match=r"split\.json is no json.*nested too deeply"):
+        check_split(str(path))

@@ -10,6 +10,7 @@ import pytest
 
 from data_prep.records import Archive
 from data_prep.sources import table
+from data_prep.sources.geojson import read_points
 from tests.data_prep.archives import (
     POINTS,
     by_name,
@@ -164,3 +165,10 @@ def test_parquet_by_pandas(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> N
     monkeypatch.setitem(sys.modules, "pandas", SimpleNamespace(read_parquet=lambda path: frame))
     root = make_table(tmp_path, POINTS, "points.parquet")
     assert centroids(read(root).fields) == {"a": [(1.5, 2)], "b": [(3, 4)]}
+
+
+def test_geojson_of_a_type_that_is_no_text(tmp_path: Path) -> None:
+    geometry = {"type": ["Point"], "coordinates": [1, 2]}
+    path = tmp_path / "a.geojson"
+    path.write_text(json.dumps([{"type": "Feature", "geometry": geometry}]))
+    assert read_points(path) == ([], [f"{path}: 1 features are ['Point'], no points"])

@@ -1,5 +1,7 @@
 """Reading fields from files of several kinds, whole ones and broken ones."""
 
+import struct
+
 import cv2
 import numpy as np
 import pytest
@@ -190,3 +192,39 @@ def test_a_broken_file_leaves_nothing_in_the_cache(tmp_path):
         read_field(path)
     write_image(path)
     np.testing.assert_array_equal(read_field(path), RGB)
+
+
+def claim(path, width, height):
+    """Change the size in a BMP's header."""
+    data = write_image(path).read_bytes()
+    path.write_bytes(data[:18] + struct.pack("<ii", width, height) + data[26:])
+    return path
+
+
+@pytest.mark.parametrize(
+    ("side", "said"),
+    [
+        (100_000, "is 100000 x 100000 px and can only be decoded whole, .* 400 million pixels"),
+        (15_000, r"is damaged, 15000 x 15000 px in \d+ bytes"),
+    ],
+)
+def test_sizes_that_are_only_claimed_take_no_memory(tmp_path, side, said):
+    with pytest.raises(ValueError, match=said):
+        read_field(claim(tmp_path / "a.bmp", side, side))
+    path = write_tiff(tmp_path / "a.tif", tile=(32, 32))
+    with tifffile.TiffFile(path, mode="r+b") as tiff:
+        for name in ("ImageWidth", "ImageLength"):
+            tiff.pages[0].tags[name].overwrite(min(side, 65_535))
+    with pytest.raises(ValueError, match=r"a\.tif.* px"):
+        read_field(path)
+
+
+def test_a_jpeg_by_another_name_that_is_cut_off_is_refused(tmp_path):
+    path = write_image(tmp_path / "a.jpg", SMOOTH)
+    other = tmp_path / "a.png"
+    other.write_bytes(path.read_bytes())
+    np.testing.assert_array_equal(read_field(other), read_field(path))
+    fields._cache.clear()
+    other.write_bytes(path.read_bytes()[: path.stat().st_size * 9 // 10])
+    with pytest.raises(ValueError, match=r"cannot read .*a\.png as an image"):
+        read_field(other)

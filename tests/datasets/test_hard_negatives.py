@@ -1,5 +1,7 @@
 """Hard negatives: windows that show a look-alike, or a point that mining has found."""
 
+import json
+
 import numpy as np
 import pytest
 
@@ -129,3 +131,18 @@ def test_wrong_input_is_named(dataset, mined, tmp_path):
     wrong = make_data.write_json(tmp_path / "wrong.json", {"images": []})
     with pytest.raises(ValueError, match=r"wrong\.json is no json of candidates"):
         NegativeRatioSampler(windows, hard_share=0.5, hard_file=wrong)
+
+
+def test_a_wrong_candidate_is_named(tmp_path):
+    image = {"id": 1, "file_name": "a.png", "width": 50, "height": 40}
+    good = {"id": 5, "image_id": 1, "point": [3, 4], "source": "look_alike"}
+    for change, said in (
+        ({"point": [3, 10**400]}, "the point of candidate 5 must be finite"),
+        ({"point": [3, 41]}, "candidate 5 lies outside its image of 50 x 40 px"),
+        ({"image_id": 2}, "candidate 5 is of no image: 2"),
+        ({"source": 7}, "candidate 5 has the source 7; expected a text"),
+    ):
+        path = tmp_path / "wrong.json"
+        path.write_text(json.dumps({"images": [image], "candidates": [{**good, **change}]}))
+        with pytest.raises(ValueError, match=said):
+            read_hard_points(path)

@@ -10,7 +10,13 @@ import pytest
 import torch
 from mmengine.config import Config
 
-from mmdet_mitosis.engine.launch import build_runner, fetch_weights, load_config, set_start
+from mmdet_mitosis.engine.launch import (
+    build_runner,
+    fetch_weights,
+    for_testing,
+    load_config,
+    set_start,
+)
 from tests.make_data import CONFIGS
 
 DIGEST = hashlib.sha256(b"contents").hexdigest()[:8]
@@ -206,3 +212,15 @@ default_scope = "mmdet"
         kept = [p for p in folder.glob("*.py") if p != mine]
         assert len(kept) == 1 and (kept[0].name == mine.name) is named
         assert Config.fromfile(kept[0]).work_dir == str(folder)
+
+
+def test_settings_that_cannot_be_tested_or_built_are_named(tmp_path):
+    cfg = load_config(DEMO, str(tmp_path), {"test_evaluator": []})
+    with pytest.raises(ValueError, match=r"demo\.py has the test_evaluator \[\]; expected a dict"):
+        for_testing(cfg, "test", 0.5)
+    cfg = load_config(DEMO, str(tmp_path), {"custom_hooks": [3]})
+    with pytest.raises(ValueError, match=r"demo\.py has the custom_hooks \[3\]; expected a list"):
+        for_testing(cfg, "test", 0.5)
+    cfg = load_config(DEMO, str(tmp_path), {"model.backbone.base_channels": -1})
+    with pytest.raises(ValueError, match=r"demo\.py cannot be built: "):
+        build_runner(cfg)

@@ -194,3 +194,11 @@ def test_ground_truths_that_cannot_be_scored(tmp_path) -> None:
     with pytest.raises(ValueError, match=r"source/02.tif has no mpp.*--mpp"):
         load_target(write(tmp_path / "b.json", value))
     assert load_target(tmp_path / "b.json", mpp=0.5).by_id[2].mpp == 0.5
+
+
+def test_an_image_that_is_there_twice_in_one_object(tmp_path) -> None:
+    one = json.dumps(as_multiple_points(POINTS[1]))
+    path = write(tmp_path / "found.json", f'{{"01.tif": {one}, "01.tif": {one}}}')
+    assert "an object has the key '01.tif' twice" in refused(path, tmp_path)
+    path = write(tmp_path / "deep.json", "[" * 100_000)
+    assert "it is nested too deeply" in refused(path, tmp_path)

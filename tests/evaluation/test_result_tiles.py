@@ -18,7 +18,7 @@ from mmdet_mitosis.evaluation.results import (
     score_results,
     tune,
 )
-from mmdet_mitosis.evaluation.truth import Truth
+from mmdet_mitosis.evaluation.truth import Truth, load_truth
 from tests.evaluation.fields import write
 from tests.evaluation.result_files import as_multiple_points
 from tests.evaluation.test_tiles import fields_json, tiles_json
@@ -178,3 +178,23 @@ def test_saved_detections_are_of_fields_also_where_the_ground_truth_is_of_tiles(
     assert results.detections[3].centers_xy.tolist() == [[500, 500]]
     assert json.loads((tmp_path / "found.json").read_text()) == [record]
     assert dataclasses.replace(target.as_saved().truth, tiles=target.truth.tiles) == target.truth
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"window": [0, 0, 9]}, r"tile 2 has the window \[0, 0, 9\]; expected \[x1, y1, x2, y2\]"),
+        ({"window": [0, 0, 10, 10]}, r"tile 2 has the window \[0, 0, 10, 10\], but is 100 x 80 px"),
+        ({"window": [0, 0, float("inf"), 80]}, "tile 2 has the window"),
+        ({"field": 3}, "tile 2 has the field 3; expected a text"),
+        ({"mpp": 0.5}, "tiles 1 and 2 are of the same field, with the mpp 0.25 and 0.5"),
+    ],
+)
+def test_tiles_that_do_not_make_a_field(tmp_path, change: dict, said: str) -> None:
+    size = {"file_name": "a.png", "width": 100, "height": 80, "mpp": 0.25}
+    tile = {**size, "field": "a.tif", "window": [0, 0, 100, 80]}
+    images = [{**tile, "id": 1}, {**tile, "id": 2, **change}]
+    categories = [{"id": 1, "name": "mitosis"}]
+    value = {"images": images, "annotations": [], "categories": categories}
+    with pytest.raises(ValueError, match=said):
+        load_truth(write(tmp_path / "tiles.json", value))

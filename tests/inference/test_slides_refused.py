@@ -140,3 +140,19 @@ def test_large_tiffs_that_must_be_decoded_whole_are_refused(tmp_path, rgb, monke
         open_slide(whole, MPP)
     tiled = write_plain(tmp_path / "b.tif", rgb, compression="zlib", tile=(32, 32))
     assert np.array_equal(pixels(tiled), rgb)
+
+
+def test_tiles_that_do_not_cover_the_size_are_refused(tmp_path, rgb):
+    path = write_plain(tmp_path / "a.tif", rgb, tile=(32, 32))
+    with tifffile.TiffFile(path, mode="r+b") as tiff:
+        tiff.pages[0].tags["ImageLength"].overwrite(60_000)
+    with pytest.raises(
+        ValueError, match=r"a\.tif as a TIFF: it is damaged, 20 tiles for 150 x 60000"
+    ):
+        open_slide(path, MPP)
+
+
+def test_a_small_file_of_many_pixels_is_refused(tmp_path):
+    (tmp_path / "a.png").write_bytes(png_header(15_000, 15_000))
+    with pytest.raises(ValueError, match=r"a\.png .*damaged, 15000 x 15000 px in 45 bytes"):
+        open_slide(tmp_path / "a.png", MPP)

@@ -1,6 +1,7 @@
 """Whether bad input was met as promised: it is read right, or refused in one sentence."""
 
 import contextlib
+import math
 import os
 import random
 import resource
@@ -10,6 +11,8 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
+
+import numpy as np
 
 from mmdet_mitosis.cli import one_line
 
@@ -21,6 +24,8 @@ MAX_BYTES = 1 << 30
 MAX_SENTENCE = 1000
 MAX_SHOWN = 8
 STATUS, PEAK = Path("/proc/self/status"), Path("/proc/self/clear_refs")
+HAS_PROC = os.access(PEAK, os.W_OK)
+"""Elsewhere than on Linux memory is not looked at."""
 
 
 class HangError(BaseException):
@@ -41,7 +46,8 @@ class Judge:
     """
 
     def __init__(self, reader: str, memory: bool = False) -> None:
-        self.reader, self.memory = reader, memory
+        self.reader, self.memory = reader, memory and HAS_PROC
+        self.n = 0
         self.ends: Counter[str] = Counter()
         self.faults: dict[str, str] = {}
 
@@ -60,6 +66,7 @@ class Judge:
             named: What the sentence of a refusal must name.
             check: Looks at what was read; raises AssertionError if it is not right.
         """
+        self.n += 1
         start, before = time.perf_counter(), reset_peak() if self.memory else 0
         try:
             with limited():
@@ -90,10 +97,11 @@ class Judge:
             AssertionError: If one ended as it must not.
         """
         ends = ", ".join(f"{n} {end}" for end, n in self.ends.most_common())
-        print(f"\n{self.reader}: {self.ends.total()} cases: {ends}")
+        print(f"\n{self.reader}: {self.n} cases: {ends}")
         shown = [f"{kind}, case {example}" for kind, example in [*self.faults.items()][:MAX_SHOWN]]
-        assert not shown, f"{self.reader}, {len(self.faults)} kinds of fault:\n" + "\n".join(shown)
-        return self.ends.total()
+        print("\n".join(shown))
+        assert not shown, f"{self.reader}: {len(self.faults)} kinds of fault"
+        return self.n
 
     def _judge_sentence(self, case: object, error: BaseException, named: str) -> None:
         """See that a refusal is a sentence, that it names the file, and hides no lack of memory."""
@@ -138,6 +146,9 @@ def limited() -> Iterator[None]:
 @contextlib.contextmanager
 def little_memory(n_bytes: int = 4 << 30) -> Iterator[None]:
     """Let this process take only so much more address space than it has."""
+    if not HAS_PROC:
+        yield
+        return
     lines = STATUS.read_text().splitlines()
     own = next(int(line.split()[1]) << 10 for line in lines if line.startswith("VmSize"))
     soft, hard = resource.getrlimit(resource.RLIMIT_AS)
@@ -169,6 +180,18 @@ def chained(error: BaseException | None, kind: type[BaseException]) -> bool:
             return True
         error = error.__cause__ or error.__context__
     return False
+
+
+def finite(*values: Any) -> bool:
+    """Tell whether all of some nested numbers are real and finite."""
+    return all(
+        finite(*value)
+        if isinstance(value, list | tuple | np.ndarray)
+        else isinstance(value, int | float | np.number)
+        and not isinstance(value, bool)
+        and math.isfinite(value)
+        for value in values
+    )
 
 
 def _origin(error: BaseException) -> str:

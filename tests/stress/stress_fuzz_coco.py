@@ -1,7 +1,6 @@
 """Spoilt COCO json, results and candidates, into what reads them."""
 
 import json
-import math
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -26,7 +25,7 @@ from tests.evaluation.result_files import (
     write_tupac,
 )
 from tests.make_data import box
-from tests.stress.judging import Judge, generator
+from tests.stress.judging import Judge, finite, generator
 from tests.stress.mutations import spoil_json, spoil_lines
 
 SIZES = [(120, 100), (90, 130)]
@@ -47,18 +46,6 @@ def tiles_json() -> dict:
         width, height = image["width"], image["height"]
         image |= {"field": f"a/{image['id']}.tif", "window": [0, 0, width, height]}
     return value
-
-
-def finite(*values: Any) -> bool:
-    """Tell whether all of some nested numbers are real and finite."""
-    return all(
-        finite(*value)
-        if isinstance(value, list | tuple | np.ndarray)
-        else isinstance(value, int | float | np.number)
-        and not isinstance(value, bool)
-        and math.isfinite(value)
-        for value in values
-    )
 
 
 def check_truth(truth: Truth, tree: Any) -> None:

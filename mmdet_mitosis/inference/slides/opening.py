@@ -5,6 +5,7 @@ from __future__ import annotations
 from contextlib import suppress
 from pathlib import Path
 
+from mmdet_mitosis.image_size import TIFF_STARTS
 from mmdet_mitosis.inference.slides.openslide_source import (
     SUFFIXES,
     OpenSlideSource,
@@ -17,8 +18,6 @@ from mmdet_mitosis.inference.slides.source import Source
 from mmdet_mitosis.inference.slides.tiff_layout import look_at_tiff
 from mmdet_mitosis.inference.slides.whole_image import open_image
 
-TIFF_STARTS = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
-"""TIFF and BigTIFF of either order of bytes."""
 HEAD_BYTES = 132
 DICOM_START = b"DICM"
 """The last bytes of a DICOM file's head."""

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from mmdet_mitosis.datasets.tiff_windows import TiffWindows, open_tiff
-from mmdet_mitosis.inference.slides.source import check_decodable, over_white
+from mmdet_mitosis.inference.slides.source import check_whole_image, over_white
 from mmdet_mitosis.inference.slides.tiff_layout import TiffLayout, open_tifffile
 from mmdet_mitosis.inference.slides.whole_image import WholeImage
 
@@ -62,7 +62,7 @@ def open_plain_tiff(path: Path, layout: TiffLayout) -> PlainTiff | WholeImage | 
         return PlainTiff(windows, layout.sides_um)
     if layout.is_tiled:
         return None
-    check_decodable(str(path), *layout.size)
+    check_whole_image(path, *layout.size)
     return WholeImage(layout.size, lambda: _decode(path), layout.sides_um)
 
 

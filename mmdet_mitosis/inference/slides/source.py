@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Protocol
 
 import numpy as np
 
+from mmdet_mitosis.image_size import MAX_PX, check_claim
+
 WHITE = 255
 """Grey level of what has no pixels: beyond the border, transparent, or not scanned."""
-MAX_WHOLE_PX = 400_000_000
+MAX_WHOLE_PX = MAX_PX
 """Pixels of an image, or of a strip of one, that is decoded whole: 1.2 GB, and thrice that while it
 is decoded."""
 
@@ -70,3 +73,17 @@ def check_decodable(what: str, width: int, height: int) -> None:
             f"{what} is {width} x {height} px and can only be decoded whole, which is done up to "
             f"{MAX_WHOLE_PX / 1e6:.0f} million pixels; convert it to a TIFF in tiles"
         )
+
+
+def check_whole_image(path: Path, width: int, height: int) -> None:
+    """Refuse an image that is too large to be decoded whole, or larger than its bytes can hold.
+
+    Args:
+        path: The file.
+        width: Its width, px.
+        height: Its height, px.
+
+    Raises:
+        ValueError: If it is so.
+    """
+    check_claim(path, width, height, MAX_WHOLE_PX)

@@ -18,6 +18,8 @@ YCBCR = 6
 RAW = (1, 5, 8, 32946, 32773, 50000)
 """Compressions of plain bytes: tifffile leaves YCbCr among them as it is."""
 NOT_SCANNED = 0
+SEPARATE = 2
+"""TIFF's PlanarConfiguration of channels that are apart."""
 
 # What tifffile would log of a broken file is in the error already.
 logging.getLogger("tifffile").addHandler(logging.NullHandler())
@@ -127,8 +129,19 @@ def check_whole(path: Path, page: tifffile.TiffPage) -> None:
         page: A page of it.
 
     Raises:
-        ValueError: If a tile or strip lies beyond the end of the file.
+        ValueError: If a tile or strip lies beyond the end of the file, or it has not as many tiles
+            as its size takes.
     """
+    if page.is_tiled:
+        across = -(-page.imagewidth // page.tilewidth)
+        down = -(-page.imagelength // page.tilelength)
+        planes = page.samplesperpixel if page.planarconfig == SEPARATE else 1
+        n_tiles = across * down * planes * page.imagedepth
+        if len(page.dataoffsets) != n_tiles:
+            raise ValueError(
+                f"cannot read {path} as a TIFF: it is damaged, {len(page.dataoffsets)} tiles for "
+                f"{page.imagewidth} x {page.imagelength} px"
+            )
     ends = np.asarray(page.dataoffsets, np.int64) + np.asarray(page.databytecounts, np.int64)
     if ends.max(initial=0) > path.stat().st_size:
         raise ValueError(f"{path} is truncated: its last pixels lie beyond the end of the file")

@@ -7,19 +7,12 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
-from PIL.BmpImagePlugin import BmpImageFile
 from PIL.ImageFile import ImageFile
-from PIL.JpegImagePlugin import JpegImageFile
 from PIL.PngImagePlugin import PngImageFile
 
-from mmdet_mitosis.inference.slides.source import check_decodable, over_white
+from mmdet_mitosis.image_size import reader_of
+from mmdet_mitosis.inference.slides.source import check_whole_image, over_white
 
-READERS: dict[bytes, type[ImageFile]] = {
-    b"\x89PNG\r\n\x1a\n": PngImageFile,
-    b"\xff\xd8\xff": JpegImageFile,
-    b"BM": BmpImageFile,
-}
-"""By how a file begins. Made directly they tell a size that ``Image.open`` refuses to."""
 PNG_DEPTH_AT = 24
 """Bytes of a PNG before its bits a channel, of which Pillow cuts 16 down to 8 unsaid."""
 
@@ -73,7 +66,7 @@ def open_image(path: Path, head: bytes) -> WholeImage | None:
     Raises:
         ValueError: If it cannot be read, is no 8-bit colour image, or is too large.
     """
-    reader = next((reader for start, reader in READERS.items() if head.startswith(start)), None)
+    reader = reader_of(head)
     if reader is None:
         return None
     with _open(reader, path) as image:
@@ -81,7 +74,7 @@ def open_image(path: Path, head: bytes) -> WholeImage | None:
     bits = head[PNG_DEPTH_AT] if reader is PngImageFile and len(head) > PNG_DEPTH_AT else 8
     if mode not in {"RGB", "RGBA", "P"} or bits > 8:
         raise ValueError(f"{path} is of mode {mode} with {bits} bits a channel; expected 8-bit RGB")
-    check_decodable(str(path), *size)
+    check_whole_image(path, *size)
     return WholeImage(size, lambda: _decode(reader, path))
 
 
