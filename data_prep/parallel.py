@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import contextlib
+import multiprocessing
+import os
 import signal
+import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
@@ -71,7 +74,7 @@ def run_all(
             for task in tasks:
                 done += _advance(bar, work(task))
             return done
-        with _one_cv2_thread(), ProcessPoolExecutor(workers, initializer=_leave_ctrl_c) as pool:
+        with _one_cv2_thread(), ProcessPoolExecutor(workers, initializer=_leave_to_parent) as pool:
             try:
                 for units in _results(pool, work, tasks, parts, 2 * workers):
                     done += _advance(bar, units)
@@ -128,6 +131,13 @@ def _one_cv2_thread() -> Iterator[None]:
         cv2.setNumThreads(before)
 
 
-def _leave_ctrl_c() -> None:
-    """Leave Ctrl-C to the parent, so that a field that was begun is finished."""
+def _leave_to_parent() -> None:
+    """Leave Ctrl-C to the parent, so that a field that was begun is finished, and end with it."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+
+
+def _end_with_parent() -> None:
+    """End this process when its parent does, as by SIGKILL: else it waits for work for ever."""
+    multiprocessing.parent_process().join()
+    os._exit(1)

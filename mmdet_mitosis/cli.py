@@ -6,16 +6,24 @@ takes it where nothing else can be imported.
 
 from __future__ import annotations
 
+import _thread
 import logging
+import multiprocessing
 import os
 import re
+import signal
 import subprocess
 import sys
+import threading
+import time
 import traceback
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NoReturn
 
+SENTENCES = {signal.SIGINT: "interrupted", signal.SIGTERM: "terminated"}
+GRACE_S = 5.0
+"""A command that is told to end has so long to do it its own way."""
 DIRECTIONS = "\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069"
 CONTROL = re.compile(f"[\x00-\x1f\x7f-\x9f\u2028\u2029{DIRECTIONS}]")
 """What moves the cursor, ends a line, or turns the direction of reading."""
@@ -26,8 +34,8 @@ def run_main(main: Callable[[], int | None], prog: str) -> NoReturn:
     """Run a command and leave with its status.
 
     A ``ValueError``, ``OSError`` or ``NotImplementedError`` ends in ``prog: error: message`` on one
-    line and status 2, an interrupt in status 130. ``MITOSIS_TRACEBACK=1`` in the environment
-    shows the traceback too.
+    line and status 2; Ctrl-C in ``prog: interrupted`` and status 130, SIGTERM in ``prog:
+    terminated`` and 143. ``MITOSIS_TRACEBACK=1`` in the environment shows the traceback too.
 
     Args:
         main: The command; what it returns is the status, None for 0.
@@ -37,17 +45,116 @@ def run_main(main: Callable[[], int | None], prog: str) -> NoReturn:
         SystemExit: Always.
     """
     guard_logs()
+    ending = Ending(prog)
     try:
-        status = main()
-    except (ValueError, OSError, NotImplementedError) as error:
+        ending.listen()
+        status = main() or 0
+        sys.stdout.flush()
+        ending.leave(status)
+    except BaseException as error:
+        if ending.signal is None and isinstance(error, KeyboardInterrupt):
+            ending.signal = signal.SIGINT
+        if ending.signal is not None:  # whatever became of it on its way through libraries
+            ending.leave(128 + ending.signal)
+        if not isinstance(error, ValueError | OSError | NotImplementedError):
+            raise
         if os.environ.get("MITOSIS_TRACEBACK") == "1":
             traceback.print_exc()
         print(f"{prog}: error: {one_line(error)}", file=sys.stderr)
-        sys.exit(2)
-    except KeyboardInterrupt:
-        print(f"{prog}: interrupted", file=sys.stderr)
-        sys.exit(130)
-    sys.exit(status or 0)
+        ending.leave(2)
+
+
+class Terminated(KeyboardInterrupt):
+    """SIGTERM, which ends a command as Ctrl-C does."""
+
+
+class Ending:
+    """What Ctrl-C and SIGTERM do to a command.
+
+    The first one raises ``KeyboardInterrupt`` where the command is. A second one ends the process
+    where it is; so do ``GRACE_S`` seconds, as a library may have swallowed the exception or wait
+    for what does not come. All that is written appears whole or not at all, so that no way to end
+    is a wrong one. Signals that were ignored when the command began stay ignored.
+
+    Args:
+        prog: Name of the command.
+
+    Attributes:
+        signal: The signal that came; None before.
+    """
+
+    def __init__(self, prog: str) -> None:
+        self.prog = prog
+        self.signal: int | None = None
+        self._status: int | None = None
+
+    def listen(self) -> None:
+        """Begin; another thread than the main one cannot."""
+        if threading.current_thread() is not threading.main_thread():
+            return
+        for number in SENTENCES:
+            if signal.getsignal(number) is not signal.SIG_IGN:
+                signal.signal(number, self._come)
+        os.register_at_fork(after_in_child=self._leave_to_parent)
+
+    def leave(self, status: int) -> NoReturn:
+        """Leave with a status; say it if a signal is the reason.
+
+        Args:
+            status: The status.
+
+        Raises:
+            SystemExit: Always.
+        """
+        if self._status is None:
+            self._status = status
+            if self.signal is not None:
+                print(self._sentence(), file=sys.stderr)
+        sys.exit(status)
+
+    def _come(self, number: int, _: object) -> None:
+        """Take a signal."""
+        if self.signal is not None or self._status is not None:
+            self._end()
+        self.signal = number
+        # torch raises where a worker ends that was told to, and Python tells of what it swallows.
+        signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+        sys.unraisablehook = _say_no_interrupt
+        # Not through ``threading``, whose locks the main thread may hold just now.
+        _thread.start_new_thread(self._end_later, ())
+        raise Terminated if number == signal.SIGTERM else KeyboardInterrupt
+
+    def _end_later(self) -> None:
+        """End the process if it is still there after some time."""
+        time.sleep(GRACE_S)
+        self._end()
+
+    def _end(self) -> NoReturn:
+        """End the process, and those that it has started, here and now."""
+        try:
+            if self._status is None:
+                self._status = 128 + self.signal
+                os.write(2, f"{self._sentence()}\n".encode())  # its stream may be in use
+            for child in multiprocessing.active_children():
+                child.kill()
+        finally:
+            os._exit(self._status)
+
+    def _sentence(self) -> str:
+        """Say what ended the command."""
+        return f"{self.prog}: {SENTENCES[self.signal]}"
+
+    def _leave_to_parent(self) -> None:
+        """Leave Ctrl-C to the parent, in a process that it has forked to work for it."""
+        for number, action in ((signal.SIGINT, signal.SIG_IGN), (signal.SIGTERM, signal.SIG_DFL)):
+            if signal.getsignal(number) == self._come:
+                signal.signal(number, action)
+
+
+def _say_no_interrupt(raised: Any) -> None:
+    """Keep quiet of an interrupt that ends in a destructor: the process ends all the same."""
+    if not issubclass(raised.exc_type, KeyboardInterrupt):
+        sys.__unraisablehook__(raised)
 
 
 def run_script(root: Path, *command: object) -> None:
@@ -86,7 +193,11 @@ def one_line(error: BaseException) -> str:
 
 
 def guard_logs() -> None:
-    """Let no record of a log carry control characters, whoever writes it and wherever to."""
+    """Let no record of a log carry control characters, whoever writes it and wherever to.
+
+    A log that cannot be written, as the disk is full, is told of in a line instead of a traceback
+    for each of its own.
+    """
     make = logging.getLogRecordFactory()
     if getattr(make, "guards", False):
         return
@@ -103,6 +214,18 @@ def guard_logs() -> None:
 
     guarded.guards = True
     logging.setLogRecordFactory(guarded)
+    tell, told = logging.Handler.handleError, set()
+
+    def tell_once(handler: logging.Handler, record: logging.LogRecord) -> None:
+        error = sys.exc_info()[1]
+        if not isinstance(error, OSError):
+            tell(handler, record)
+        elif handler not in told:
+            told.add(handler)
+            place = printable(getattr(handler, "baseFilename", "log"))
+            print(f"{place} is not complete: {one_line(error)}", file=sys.stderr)
+
+    logging.Handler.handleError = tell_once
 
 
 def printable(text: str) -> str:

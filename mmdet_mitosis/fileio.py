@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,22 @@ def check_writable(folder: str | Path) -> None:
         raise NotADirectoryError(f"cannot write to {folder}: {existing} is no folder")
     if not os.access(existing, os.W_OK | os.X_OK):
         raise PermissionError(f"cannot write to {folder}: no permission to write in {existing}")
+
+
+def clear_unfinished(folder: str | Path, names: str = "*") -> None:
+    """Remove what killed runs of :func:`write_bytes_atomic` left beside a file's place.
+
+    Args:
+        folder: The folder of the files, which nobody else writes there now.
+        names: Their names, as a pattern of glob.
+
+    Raises:
+        OSError: If something cannot be removed.
+    """
+    for unfinished in Path(folder).glob(".*.*.tmp"):
+        name, process, _ = unfinished.name[1:].rsplit(".", 2)
+        if process.isdigit() and fnmatchcase(name, names):
+            unfinished.unlink(missing_ok=True)
 
 
 def write_json_atomic(path: str | Path, value: Any) -> None:
@@ -58,5 +75,7 @@ def write_bytes_atomic(path: str | Path, data: bytes) -> None:
     try:
         beside.write_bytes(data)
         beside.replace(path)
+    except OSError as error:  # of a full disk, it names no file
+        raise type(error)(error.errno, error.strerror, str(path)) from error
     finally:
         beside.unlink(missing_ok=True)

@@ -13,6 +13,17 @@ from pathlib import Path
 from mmdet_mitosis.fileio import check_writable
 
 NO_LOCKS = (errno.ENOSYS, errno.ENOTSUP, errno.ENOLCK)
+_HELD: set[io.IOBase] = set()
+
+
+def _let_go() -> None:
+    """Close, in a process that was forked, the locks of its parent, which would outlive it."""
+    for lock in _HELD:
+        lock.close()
+    _HELD.clear()
+
+
+os.register_at_fork(after_in_child=_let_go)
 
 
 @contextlib.contextmanager
@@ -37,9 +48,11 @@ def locked(folder: str | Path, command: str) -> Iterator[None]:
     missing = [path for path in (folder, *folder.parents) if not path.exists()]
     place = folder / f".{command}.lock"
     lock = _lock(place, command)
+    _HELD.add(lock)
     try:
         yield
     finally:
+        _HELD.discard(lock)
         place.unlink(missing_ok=True)
         lock.close()
         for path in missing:

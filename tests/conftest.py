@@ -1,6 +1,7 @@
 """For all tests: mmcv's operators are answered before any of them imports mmdet."""
 
 import os
+import signal
 
 if "PYTEST_XDIST_WORKER" in os.environ:
     # A process a core: more threads would only wait for one another.
@@ -27,3 +28,12 @@ def no_logger_of_another_test() -> Iterator[None]:
     """Forget MMEngine's loggers: they are named by the second, and write where pytest listened."""
     yield
     MMLogger._instance_dict.clear()
+
+
+@pytest.fixture(autouse=True)
+def signals_as_before() -> Iterator[None]:
+    """Take back what a command does about signals: it keeps to that until its process ends."""
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    yield
+    for number, action in before.items():
+        signal.signal(number, action)

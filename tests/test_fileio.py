@@ -4,7 +4,12 @@ from pathlib import Path
 
 import pytest
 
-from mmdet_mitosis.fileio import check_writable, write_bytes_atomic, write_json_atomic
+from mmdet_mitosis.fileio import (
+    check_writable,
+    clear_unfinished,
+    write_bytes_atomic,
+    write_json_atomic,
+)
 
 
 def below(folder: Path) -> set[str]:
@@ -62,3 +67,14 @@ def test_check_writable_looks_at_the_nearest_folder_there_is(tmp_path: Path, mon
     monkeypatch.setattr("os.access", lambda path, _: Path(path) != tmp_path)
     with pytest.raises(PermissionError, match="no permission to write in"):
         check_writable(tmp_path / "a" / "b")
+
+
+def test_what_killed_runs_left_of_a_file_is_removed_and_nothing_else(tmp_path: Path) -> None:
+    kept = {"a.json", ".a.json", ".a.json.tmp", ".b.json.7.tmp", ".a.json.x.tmp", ".a.json.b.7.tmp"}
+    for name in (*kept, ".a.json.123.tmp", ".a.json.7.tmp"):
+        (tmp_path / name).write_text("")
+    clear_unfinished(tmp_path, "a.json")
+    assert below(tmp_path) == kept
+    clear_unfinished(tmp_path, "*.json")
+    assert below(tmp_path) == kept - {".b.json.7.tmp"}
+    clear_unfinished(tmp_path / "missing")

@@ -3,10 +3,13 @@
 import errno
 import fcntl
 import io
+import multiprocessing
+import time
 from pathlib import Path
 
 import pytest
 
+from mmdet_mitosis import locks
 from mmdet_mitosis.locks import locked
 
 
@@ -47,3 +50,16 @@ def test_file_system_without_locks_keeps_nobody_out(tmp_path: Path, monkeypatch)
     monkeypatch.setattr(fcntl, "flock", none)
     with locked(tmp_path, "job"), locked(tmp_path, "job"):
         assert (tmp_path / ".job.lock").exists()
+
+
+def test_a_process_that_was_forked_does_not_hold_it(tmp_path: Path) -> None:
+    """A worker that outlives its parent, which was killed, must not keep the next run out."""
+    with locked(tmp_path, "job"):
+        worker = multiprocessing.get_context("fork").Process(target=time.sleep, args=(20,))
+        worker.start()
+        (lock,) = locks._HELD
+        lock.close()  # as the system does where this process is killed
+        with locked(tmp_path, "job"):
+            assert worker.is_alive()
+    worker.kill()
+    worker.join()

@@ -6,8 +6,14 @@ from collections import deque
 
 from mmdet.registry import HOOKS
 from mmengine.dist import is_main_process
+from mmengine.fileio import LocalBackend
 from mmengine.hooks import CheckpointHook
 from mmengine.runner import Runner
+
+from mmdet_mitosis.fileio import clear_unfinished
+
+BEST_BEFORE = "best_ckpt_before"
+"""Where a checkpoint keeps the name of the best one that the present one is better than."""
 
 
 @HOOKS.register_module()
@@ -15,9 +21,18 @@ class LastingCheckpointHook(CheckpointHook):
     """``CheckpointHook`` that removes the old checkpoint after the new one is there.
 
     MMEngine's removes it before: a run that is killed in between has lost all that it had done.
+    What such a run had no time to remove, the one that goes on from its checkpoint does.
 
     Args: those of ``mmengine.hooks.CheckpointHook``.
     """
+
+    def before_train(self, runner: Runner) -> None:
+        """Begin; clear away what a run that was killed left."""
+        super().before_train(runner)
+        self._clear_unfinished()
+        before = runner.message_hub.runtime_info.get(BEST_BEFORE)
+        if before and before != self.best_ckpt_path:
+            self._remove(before)
 
     def _save_checkpoint_with_step(self, runner: Runner, step: int, meta: dict) -> None:
         """Save the checkpoint of a step, and then remove those that are too many."""
@@ -40,11 +55,18 @@ class LastingCheckpointHook(CheckpointHook):
             super()._save_best_checkpoint(runner, metrics)
             return
         before, self.best_ckpt_path = self.best_ckpt_path, None
+        # The checkpoint that is written anew with the best one's name remembers the one before.
+        runner.message_hub.update_info(BEST_BEFORE, before or "")
         super()._save_best_checkpoint(runner, metrics)
         if self.best_ckpt_path is None:
             self.best_ckpt_path = before
         elif before and before != self.best_ckpt_path:
             self._remove(before)
+
+    def _clear_unfinished(self) -> None:
+        """Remove checkpoints that were not finished."""
+        if is_main_process() and isinstance(self.file_backend, LocalBackend):
+            clear_unfinished(self.out_dir, "*.pth")
 
     def _remove(self, path: str) -> None:
         """Remove a checkpoint, if it is there."""

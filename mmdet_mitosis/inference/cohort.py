@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import fcntl
+import glob
 import hashlib
 import json
 import os
 import shutil
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,7 +18,7 @@ import torch
 from tqdm import tqdm
 
 from mmdet_mitosis.cli import printable
-from mmdet_mitosis.fileio import write_json_atomic
+from mmdet_mitosis.fileio import clear_unfinished, write_json_atomic
 from mmdet_mitosis.inference.detector import MitosisDetector
 from mmdet_mitosis.inference.inputs import Input
 from mmdet_mitosis.inference.records import SlideResult
@@ -136,6 +137,7 @@ class Cohort:
     def alone(self) -> Iterator[None]:
         """Keep other processes from writing what belongs to all slides, until they have it anew."""
         with _locked(self.out / HIDDEN / "cohort.lock", wait=True):
+            clear_unfinished(self.out, "summary.*")
             yield
 
     def _do(self, given: Input) -> None:
@@ -144,6 +146,7 @@ class Cohort:
         try:
             with _locked(self._hidden("locks", given), wait=False) as mine:
                 if mine:
+                    clear_unfinished(failed.parent, glob.escape(failed.name))
                     self._run(given)
                     failed.unlink(missing_ok=True)
                 else:
@@ -161,6 +164,7 @@ class Cohort:
         key = self._key(given)
         target = self.out / given.name
         if _key_of(target) == key:
+            self._clear(given, key)
             return
         parts = self._hidden("parts", given)
         if parts.is_dir() and not (parts / key).is_dir():
@@ -181,7 +185,16 @@ class Cohort:
             summary = self.write(staged, result, slide)
         write_json_atomic(staged / SUMMARY, {**summary, "run": key})
         _put(staged, target, self._hidden("replaced", given))
-        shutil.rmtree(parts, ignore_errors=True)
+        self._clear(given, key)
+
+    def _clear(self, given: Input, key: str) -> None:
+        """Remove what a slide needed until it was done, also that of a run killed just then."""
+        parts = self._hidden("parts", given)
+        others = [self._hidden(kind, given) for kind in ("staged", "replaced")]
+        for folder in (parts / key, *others):
+            shutil.rmtree(folder, ignore_errors=True)
+        with suppress(OSError):  # parts of other settings, which their next run goes on from
+            parts.rmdir()
 
     def _key(self, given: Input) -> str:
         """Name what the slide's result depends on."""

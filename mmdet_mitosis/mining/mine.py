@@ -19,7 +19,7 @@ import mmdet_mitosis
 from mmdet_mitosis.datasets.fields import field_size, read_window
 from mmdet_mitosis.evaluation.centroid_fscore import CentroidFScore
 from mmdet_mitosis.evaluation.detections import FieldDetections
-from mmdet_mitosis.fileio import write_json_atomic
+from mmdet_mitosis.fileio import clear_unfinished, write_json_atomic
 from mmdet_mitosis.mining.candidates import (
     SOURCES,
     Candidate,
@@ -93,6 +93,7 @@ def mine_split(stage1: Stage1, split: str, out: Path, ratio: float, seed: int = 
     info = _info(stage1, split, metric, judged, chosen)
     info |= {"seed": seed, "ratio_asked": ratio if split == "train" else None}
     path = out / "candidates" / f"{split}.json"
+    clear_unfinished(path.parent, path.name)
     write_json_atomic(path, _content(info, dataset.ann_file, metric, chosen))
     return info
 

@@ -9,7 +9,7 @@ import shutil
 from pathlib import Path
 from typing import Any
 
-from mmdet_mitosis.fileio import write_json_atomic
+from mmdet_mitosis.fileio import clear_unfinished, write_json_atomic
 from mmdet_mitosis.places import as_file_name
 
 FOLDER = ".mining"
@@ -35,6 +35,7 @@ class MiningStore:
         digest = hashlib.sha256(text.encode()).hexdigest()[:16]
         self.folder = out / FOLDER / f"{split}-{digest}"
         self.folder.mkdir(parents=True, exist_ok=True)
+        clear_unfinished(self.folder)
         for other in self.folder.parent.iterdir():
             stale = re.fullmatch(rf"{re.escape(split)}-[0-9a-f]{{16}}", other.name)
             if stale and other != self.folder:

@@ -1,5 +1,7 @@
 """Many processes: how many work at once."""
 
+import multiprocessing
+import os
 import time
 from pathlib import Path
 
@@ -66,3 +68,36 @@ def test_fields_share_the_memory_that_the_command_leaves() -> None:
 def test_no_task_at_all_is_no_fault() -> None:
     assert run_all(overlap, [], 4, "field", 0, []) == 0
     assert run_all(overlap, [], 4, "field", 0) == 0
+
+
+def note_pid(task: Task) -> int:
+    """Note the process, and go on for long."""
+    folder, number = task
+    (folder / f"{number}.pid").write_text(str(os.getpid()))
+    time.sleep(60)
+    return 1
+
+
+def test_workers_end_with_a_command_that_is_killed(tmp_path: Path) -> None:
+    tasks = [(tmp_path, number) for number in range(2)]
+    command = multiprocessing.get_context("fork").Process(
+        target=run_all, args=(note_pid, tasks, 2, "field", 2)
+    )
+    command.start()
+    end = time.monotonic() + 20
+    while len(list(tmp_path.glob("*.pid"))) < 2 and time.monotonic() < end:
+        time.sleep(0.01)
+    command.kill()
+    command.join()
+    (first, second) = (int(path.read_text()) for path in tmp_path.glob("*.pid"))
+    while (left := [pid for pid in (first, second) if is_running(pid)]) and time.monotonic() < end:
+        time.sleep(0.01)
+    assert not left
+
+
+def is_running(pid: int) -> bool:
+    """Tell whether a process runs; one that waits to be buried does not."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] not in "ZX"
+    except FileNotFoundError:
+        return False

@@ -17,6 +17,7 @@ from torch import nn
 
 import mmdet_mitosis  # noqa: F401 (it registers what is tested)
 from mmdet_mitosis.datasets.draws import DrawnItems
+from mmdet_mitosis.engine.lasting_checkpoint_hook import LastingCheckpointHook
 from mmdet_mitosis.engine.safe_runner import SafeRunner
 
 N_ITEMS = 5
@@ -226,3 +227,36 @@ def test_config_in_a_checkpoint_is_not_executed(tmp_path: Path) -> None:
     trace.unlink(missing_ok=True)
     make_runner(tmp_path, {**ITERS, "max_iters": 4}, resume=True).train()
     assert not trace.exists()
+
+
+@METRICS.register_module()
+class Rising(Flat):
+    """A score that is better each time."""
+
+    default_prefix = "flat"
+    n_seen = 0
+
+    def compute_metrics(self, results: list) -> dict:
+        Rising.n_seen += 1
+        return {"score": float(Rising.n_seen)}
+
+
+def test_what_a_run_had_no_time_to_remove_the_next_one_does(tmp_path: Path, monkeypatch) -> None:
+    """Killed when the new best checkpoint and its name are on disk, and the old one too."""
+
+    def die(hook: LastingCheckpointHook, path: str) -> None:
+        if "best" in path:
+            raise KeyboardInterrupt
+        Path(path).unlink()
+
+    cfg = {**ITERS, "max_iters": 4}
+    runner = make_runner(tmp_path, cfg)
+    runner._val_evaluator = {"type": "Rising"}
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(LastingCheckpointHook, "_remove", die)
+        runner.train()
+    (tmp_path / ".iter_4.pth.123.tmp").write_bytes(b"half a checkpoint")
+    assert len(list(tmp_path.glob("best_*.pth"))) == 2
+    make_runner(tmp_path, cfg, resume=True).train()
+    names = {path.name for path in tmp_path.iterdir() if path.suffix in (".pth", ".tmp")}
+    assert names == {"best_flat_score_iter_4.pth", "iter_4.pth"}

@@ -204,3 +204,26 @@ def test_launchers_tell_the_rank(monkeypatch) -> None:
 )
 def test_a_file_that_failed_is_named_once(reason, expected) -> None:
     assert with_file("slides/a.tif", reason) == expected
+
+
+def test_what_a_run_left_that_was_killed_at_the_end_of_a_slide_is_removed(tmp_path, slides) -> None:
+    out = tmp_path / "out"
+    cohort = build(slides, out)
+    cohort.run()
+    hidden = out / cohort_module.HIDDEN
+    given = cohort.inputs[0]
+    key = json.loads((out / given.name / "summary.json").read_text())["run"]
+    left = (f"parts/0/{key}/0.npz", "replaced/0/summary.json", "staged/0/summary.json")
+    left += ("failed/.0.123.tmp", "../.summary.csv.123.tmp")
+    for name in (*left, "parts/0/ofother/0.npz", "parts/1/ofother/0.npz"):
+        (hidden / name).parent.mkdir(parents=True, exist_ok=True)
+        (hidden / name).write_text("")
+    cohort.run()
+    with cohort.alone():
+        assert [name for name in left if (hidden / name).exists()] == []
+    assert (hidden / "parts/0/ofother/0.npz").exists()  # another threshold goes on from there
+
+
+def test_a_run_of_the_same_settings_leaves_no_parts(tmp_path, slides) -> None:
+    build(slides, tmp_path / "out").run()
+    assert not list((tmp_path / "out" / cohort_module.HIDDEN).glob("parts/*"))

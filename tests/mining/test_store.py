@@ -46,3 +46,11 @@ def test_a_digest_is_of_the_contents(tmp_path):
     b.write_bytes(b"abc")
     assert digest_file(a) == digest_file(b)
     assert digest_file(a) == "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
+
+
+def test_what_a_killed_run_left_unfinished_is_removed(tmp_path):
+    store = MiningStore(tmp_path, "train", {})
+    store.write("nuclei", 4, [1])
+    (store.folder / ".5.nuclei.json.123.tmp").write_text("[1,")
+    again = MiningStore(tmp_path, "train", {})
+    assert [path.name for path in again.folder.iterdir()] == ["4.nuclei.json"]
