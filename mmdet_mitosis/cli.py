@@ -22,20 +22,24 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 SENTENCES = {signal.SIGINT: "interrupted", signal.SIGTERM: "terminated"}
+TOLD = (ValueError, OSError, NotImplementedError, MemoryError)
 GRACE_S = 5.0
 """A command that is told to end has so long to do it its own way."""
 DIRECTIONS = "\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069"
 CONTROL = re.compile(f"[\x00-\x1f\x7f-\x9f\u2028\u2029{DIRECTIONS}]")
 """What moves the cursor, ends a line, or turns the direction of reading."""
+NO_MEMORY = re.compile(r"out of memory|can't allocate memory")
+"""How torch says, by a ``RuntimeError``, that there is no memory left."""
 LINES = re.compile(f"(?![\n\t]){CONTROL.pattern}")
 
 
 def run_main(main: Callable[[], int | None], prog: str) -> NoReturn:
     """Run a command and leave with its status.
 
-    A ``ValueError``, ``OSError`` or ``NotImplementedError`` ends in ``prog: error: message`` on one
-    line and status 2; Ctrl-C in ``prog: interrupted`` and status 130, SIGTERM in ``prog:
-    terminated`` and 143. ``MITOSIS_TRACEBACK=1`` in the environment shows the traceback too.
+    A ``ValueError``, ``OSError``, ``NotImplementedError`` or lack of memory ends in ``prog: error:
+    message`` on one line and status 2; Ctrl-C in ``prog: interrupted`` and status 130, SIGTERM in
+    ``prog: terminated`` and 143. ``MITOSIS_TRACEBACK=1`` in the environment shows the traceback
+    too.
 
     Args:
         main: The command; what it returns is the status, None for 0.
@@ -56,7 +60,7 @@ def run_main(main: Callable[[], int | None], prog: str) -> NoReturn:
             ending.signal = signal.SIGINT
         if ending.signal is not None:  # whatever became of it on its way through libraries
             ending.leave(128 + ending.signal)
-        if not isinstance(error, ValueError | OSError | NotImplementedError):
+        if not isinstance(error, TOLD) and not NO_MEMORY.search(str(error)):
             raise
         if os.environ.get("MITOSIS_TRACEBACK") == "1":
             traceback.print_exc()
@@ -184,6 +188,8 @@ def one_line(error: BaseException) -> str:
         Its message.
     """
     text = str(error).strip() or type(error).__name__
+    if isinstance(error, MemoryError) or NO_MEMORY.search(text):
+        text = f"not enough memory: {text.partition(chr(10))[0]}"
     if isinstance(error, OSError) and error.strerror and error.filename:
         text = f"{error.strerror}: {error.filename}"
     if "Original Traceback" in text:

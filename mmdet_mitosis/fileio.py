@@ -73,6 +73,7 @@ def write_bytes_atomic(path: str | Path, data: bytes) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     beside = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
+        beside.unlink(missing_ok=True)  # a link of that name would be written through
         beside.write_bytes(data)
         beside.replace(path)
     except OSError as error:  # of a full disk, it names no file

@@ -1,5 +1,7 @@
 """How commands end."""
 
+import logging
+
 import pytest
 
 from mmdet_mitosis.cli import run_main
@@ -31,6 +33,12 @@ def test_status_is_what_the_command_returns(capsys) -> None:
         (PermissionError(13, "Permission denied", "/a/b"), "Permission denied: /a/b"),
         (OSError(28, "No space left on device"), "[Errno 28] No space left on device"),
         (ValueError(), "ValueError"),
+        (MemoryError(), "not enough memory: MemoryError"),
+        (RuntimeError("CUDA out of memory. 1\n2"), "not enough memory: CUDA out of memory. 1"),
+        (
+            RuntimeError("DefaultCPUAllocator: can't allocate memory: 9 bytes"),
+            "not enough memory: DefaultCPUAllocator: can't allocate memory: 9 bytes",
+        ),
     ],
 )
 def test_fault_of_the_user_is_one_sentence(capsys, error: Exception, sentence: str) -> None:
@@ -55,3 +63,27 @@ def test_traceback_is_shown_on_demand(capsys, monkeypatch: pytest.MonkeyPatch) -
     assert status == 2
     assert said.startswith("Traceback")
     assert said.endswith("tool.py: error: no such thing\n")
+
+
+def test_log_on_a_full_disk_is_told_of_once(capsys) -> None:
+    class Full:
+        def write(self, text: str) -> None:
+            raise OSError(28, "No space left on device")
+
+        def flush(self) -> None:
+            raise OSError(28, "No space left on device")
+
+    def main() -> None:
+        logger = logging.Logger("full")
+        logger.addHandler(logging.StreamHandler(Full()))
+        for number in range(3):
+            logger.warning("line %d", number)
+
+    assert end_of(main, capsys) == (0, "log is not complete: [Errno 28] No space left on device\n")
+
+
+def end_of(main, capsys: pytest.CaptureFixture) -> tuple[int, str]:
+    """Run a command; give its status and what it said."""
+    with pytest.raises(SystemExit) as caught:
+        run_main(main, "tool.py")
+    return caught.value.code, capsys.readouterr().err

@@ -1,5 +1,6 @@
 """Files that appear whole or not at all."""
 
+import os
 from pathlib import Path
 
 import pytest
@@ -40,13 +41,23 @@ def test_full_disk_leaves_the_old_file_and_nothing_beside_it(
 
     def fill(path: Path, data: bytes) -> None:
         write(path, data[:3])
-        raise OSError(28, "No space left on device", str(path))
+        raise OSError(28, "No space left on device")  # as write(2) says it: without a name
 
     monkeypatch.setattr(Path, "write_bytes", fill)
-    with pytest.raises(OSError, match="No space left"):
+    with pytest.raises(OSError, match=r"No space left on device: .*a\.bin"):
         write_bytes_atomic(tmp_path / "a.bin", b"new and longer")
     assert below(tmp_path) == {"a.bin"}
     assert (tmp_path / "a.bin").read_bytes() == b"old"
+
+
+def test_link_is_replaced_and_not_written_through(tmp_path: Path) -> None:
+    (tmp_path / "precious").write_text("mine")
+    (tmp_path / "a.bin").symlink_to(tmp_path / "precious")
+    (tmp_path / f".a.bin.{os.getpid()}.tmp").symlink_to(tmp_path / "precious")
+    write_bytes_atomic(tmp_path / "a.bin", b"new")
+    assert (tmp_path / "precious").read_text() == "mine"
+    assert not (tmp_path / "a.bin").is_symlink()
+    assert below(tmp_path) == {"a.bin", "precious"}
 
 
 def test_folder_in_the_place_of_a_file_is_named(tmp_path: Path) -> None:
