@@ -12,6 +12,8 @@ import numpy as np
 import tifffile
 from PIL import Image
 
+from mmdet_mitosis.json_file import short
+
 TIFF_SUFFIXES = (".tif", ".tiff")
 SUFFIXES = (*TIFF_SUFFIXES, ".bmp", ".png", ".jpg", ".jpeg")
 """Of images, the lossless ones first."""
@@ -109,7 +111,7 @@ def image_size(path: Path) -> tuple[int, int]:
             if not is_whole and kind != "PNG":  # of a PNG its chunks tell for certain
                 image.load()
     except Exception as error:  # Pillow's formats raise their own kinds and plain ones
-        raise ValueError(f"cannot read {path} as an image: {error}") from error
+        raise ValueError(f"cannot read {path} as an image: {short(error)}") from error
     if kind == "PNG" and not is_whole:
         raise ValueError(f"{path} is truncated: the end of the image is missing")
     if mode not in {"RGB", "RGBA"}:
@@ -163,7 +165,7 @@ def _tiff_size(path: Path) -> tuple[int, int]:
             colours = NO_RGB.get(page.photometric)
             is_cut = _directory_is_cut(tiff, page.offset)
     except Exception as error:  # tifffile raises its own kinds and plain ones
-        raise ValueError(f"cannot read {path} as a TIFF: {error}") from error
+        raise ValueError(f"cannot read {path} as a TIFF: {short(error)}") from error
     if len(offsets) != len(lengths):
         raise ValueError(f"cannot read {path} as a TIFF: its directory is damaged")
     if max(map(sum, zip(offsets, lengths, strict=True)), default=0) > path.stat().st_size:

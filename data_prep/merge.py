@@ -15,13 +15,13 @@ The prepared folders are not needed afterwards; the archives are.
 from __future__ import annotations
 
 import argparse
-import json
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path, PurePath
 
 from data_prep.output import OURS
+from data_prep.prepared import load_prepared
 from data_prep.product import Product, source_of
 from mmdet_mitosis.places import below
 
@@ -172,7 +172,7 @@ def _add_training(joined: _Joined, folder: Path, first: Path) -> None:
 
 def _add(joined: _Joined, folder: Path, path: Path) -> set[int]:
     """Add the images of one json, and give their new ids."""
-    coco = _load(path)
+    coco = load_prepared(path)
     if joined.categories is None:
         joined.categories = (coco["categories"], path)
     elif joined.categories[0] != coco["categories"]:
@@ -199,20 +199,6 @@ def _add(joined: _Joined, folder: Path, path: Path) -> set[int]:
             ids = {"id": len(joined.annotations) + 1, "image_id": new_ids[ann["image_id"]]}
             joined.annotations.append({**ann, **ids})
     return added
-
-
-def _load(path: Path) -> dict:
-    """Read a json of prepare.py."""
-    try:
-        coco = json.loads(path.read_text(encoding="utf-8"))
-        info = coco["info"]
-        missing = [k for k in ("images", "annotations", "categories") if k not in coco]
-        missing += [k for k in ("source", "shape", "seed", "split_name") if k not in info]
-    except (ValueError, KeyError, TypeError) as error:
-        raise ValueError(f"{path} is no json of prepare.py: {error!r}") from error
-    if missing:
-        raise ValueError(f"{path} is no json of prepare.py: it has no {', '.join(missing)}")
-    return coco
 
 
 def _link(joined: _Joined, folder: Path, image: dict, info: dict, where: Path) -> None:

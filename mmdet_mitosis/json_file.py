@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 MAX_SHOWN = 60
+MAX_REASON = 300
 
 
 def load_json(path: Path, expected: str) -> Any:
@@ -113,3 +114,15 @@ def shown(value: Any) -> str:
     except RecursionError:
         text = f"a {type(value).__name__} that is nested too deeply"
     return text if len(text) <= MAX_SHOWN else f"{text[:MAX_SHOWN]}…"
+
+
+def short(error: Exception) -> str:
+    """Say why something failed; some errors say all that they did not understand.
+
+    Args:
+        error: The error.
+
+    Returns:
+        The beginning of what it says, on one line, or its kind where it says nothing.
+    """
+    return " ".join(str(error).split())[:MAX_REASON] or type(error).__name__

@@ -8,11 +8,12 @@ import pytest
 
 from tests.stress import stress_fuzz_checkpoints as checkpoints
 from tests.stress import stress_fuzz_coco as coco
+from tests.stress import stress_fuzz_folders as folders
 from tests.stress import stress_fuzz_images as images
 from tests.stress import stress_fuzz_labels as labels
 from tests.stress.judging import HAS_PROC, Judge
 
-READERS = {**coco.READERS, **labels.READERS}
+READERS = {**coco.READERS, **labels.READERS, **folders.READERS}
 
 
 @pytest.mark.parametrize("reader", READERS)

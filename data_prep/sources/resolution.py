@@ -9,6 +9,7 @@ import tifffile
 
 from data_prep.images import TIFF_SUFFIXES
 from mmdet_mitosis.inference.slides.resolution import tiff_sides
+from mmdet_mitosis.json_file import short
 
 MIN_MPP, MAX_MPP = 0.05, 5.0
 MAX_ASPECT = 1.02
@@ -51,7 +52,7 @@ def tiff_mpp(path: Path) -> float | None:
         with tifffile.TiffFile(path) as tiff:
             sides = tiff_sides(tiff)
     except Exception as error:  # tifffile raises its own kinds and plain ones
-        raise ValueError(f"cannot read {path} as a TIFF: {error}") from error
+        raise ValueError(f"cannot read {path} as a TIFF: {short(error)}") from error
     if sides is None:
         return None
     mpp = math.sqrt(sides[0] * sides[1])

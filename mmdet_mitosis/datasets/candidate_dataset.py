@@ -9,7 +9,8 @@ from mmdet.registry import DATASETS
 from mmengine.dataset import BaseDataset
 from mmengine.logging import print_log
 
-from mmdet_mitosis.coco_file import by_id, mpp_of, need, objects, read_images
+from mmdet_mitosis.coco_file import by_id, need, objects, read_images
+from mmdet_mitosis.coco_values import mpp_of
 from mmdet_mitosis.datasets.draws import DrawnItems
 from mmdet_mitosis.datasets.hard_points import candidate_name, point_of
 from mmdet_mitosis.json_file import parse_json, shown

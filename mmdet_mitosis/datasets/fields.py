@@ -19,6 +19,7 @@ from PIL.JpegImagePlugin import JpegImageFile
 from mmdet_mitosis.datasets.stored_fields import TIFF_SUFFIXES, find_stored
 from mmdet_mitosis.datasets.tiff_windows import TiffWindows, open_tiff
 from mmdet_mitosis.image_size import TIFF_STARTS, check_claim, reader_of
+from mmdet_mitosis.json_file import short
 
 CACHE_BYTES = 2 * 1024**3
 """Decoded fields that one process keeps, in bytes; the field used longest ago goes first."""
@@ -177,7 +178,7 @@ def _decode_lossless(path: Path, reader: type[ImageFile]) -> np.ndarray:
     try:
         image = cv2.imread(str(path), cv2.IMREAD_UNCHANGED)
     except cv2.error as error:
-        raise ValueError(f"cannot read {path} as an image: {error}") from error
+        raise ValueError(f"cannot read {path} as an image: {short(error)}") from error
     if image is None:
         raise ValueError(f"cannot read {path} as an image")
     return image[..., [2, 1, 0]] if image.ndim == 3 else image
@@ -192,7 +193,7 @@ def _decode_jpeg(path: Path) -> np.ndarray:
         with JpegImageFile(path) as image:
             return np.array(image)
     except Exception as error:  # Pillow's formats raise their own kinds and plain ones
-        raise ValueError(f"cannot read {path} as an image: {error}") from error
+        raise ValueError(f"cannot read {path} as an image: {short(error)}") from error
 
 
 def _check_header(path: Path, reader: type[ImageFile]) -> str:
@@ -201,6 +202,6 @@ def _check_header(path: Path, reader: type[ImageFile]) -> str:
         with reader(path) as image:
             size, mode = image.size, image.mode
     except Exception as error:  # as above
-        raise ValueError(f"cannot read {path} as an image: {error}") from error
+        raise ValueError(f"cannot read {path} as an image: {short(error)}") from error
     check_claim(path, *size)
     return mode

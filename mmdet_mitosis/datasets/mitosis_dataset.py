@@ -10,15 +10,8 @@ from mmdet.datasets import CocoDataset
 from mmdet.registry import DATASETS
 from mmengine.logging import print_log
 
-from mmdet_mitosis.coco_file import (
-    CocoParts,
-    annotation_name,
-    centroid_of,
-    mpp_of,
-    need,
-    polygons_of,
-    read_parts,
-)
+from mmdet_mitosis.coco_file import CocoParts, annotation_name, need, read_parts
+from mmdet_mitosis.coco_values import centroid_of, mpp_of, polygons_of
 from mmdet_mitosis.datasets.draws import DrawnItems
 from mmdet_mitosis.geometry.expansion import Outline, expand_field
 from mmdet_mitosis.geometry.windows import polygons_bbox

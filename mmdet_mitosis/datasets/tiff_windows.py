@@ -9,6 +9,8 @@ from pathlib import Path
 import numpy as np
 import tifffile
 
+from mmdet_mitosis.json_file import short
+
 LZW = 5
 COMPRESSIONS = (1, LZW, 7, 8, 32946, 50000)
 """None, LZW, JPEG, deflate (under two numbers) and Zstandard; of others the field is read whole."""
@@ -92,7 +94,7 @@ class TiffWindows:
         try:
             return self._decode(data, index, **self._options)[0][0, :, :, :3]
         except Exception as error:  # tifffile and its codecs raise their own kinds
-            raise ValueError(f"cannot read {self.path} as a TIFF: {error}") from error
+            raise ValueError(f"cannot read {self.path} as a TIFF: {short(error)}") from error
 
 
 def open_tiff(path: Path) -> TiffWindows | None:
@@ -120,7 +122,7 @@ def open_tiff(path: Path) -> TiffWindows | None:
                 path.stat().st_size
             )
     except Exception as error:  # tifffile raises its own kinds and plain ones
-        raise ValueError(f"cannot read {path} as a TIFF: {error}") from error
+        raise ValueError(f"cannot read {path} as a TIFF: {short(error)}") from error
     if not is_whole:
         raise ValueError(f"{path} is truncated: its last pixels lie beyond the end of the file")
     return windows

@@ -8,17 +8,8 @@ from pathlib import Path, PurePosixPath
 
 import numpy as np
 
-from mmdet_mitosis.coco_file import (
-    EDGE_PX,
-    CocoParts,
-    annotation_name,
-    centroid_of,
-    mpp_of,
-    name_of,
-    need,
-    polygons_of,
-    read_parts,
-)
+from mmdet_mitosis.coco_file import CocoParts, annotation_name, need, read_parts
+from mmdet_mitosis.coco_values import EDGE_PX, centroid_of, mpp_of, name_of, polygons_of
 from mmdet_mitosis.evaluation.categories import is_mitosis
 from mmdet_mitosis.evaluation.tiles import Tile, fields_of_tiles
 from mmdet_mitosis.json_file import finite_list, parse_json, shown

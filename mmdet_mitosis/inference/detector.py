@@ -16,7 +16,7 @@ from mmengine.config import Config
 from mmengine.dataset import pseudo_collate
 from mmengine.registry import init_default_scope
 
-from mmdet_mitosis.coco_file import MAX_MPP, MIN_MPP
+from mmdet_mitosis.coco_values import MAX_MPP, MIN_MPP
 from mmdet_mitosis.engine.checkpoints import check_weights, find_checkpoint, read_checkpoint
 from mmdet_mitosis.engine.embedded_config import config_of_checkpoint
 from mmdet_mitosis.engine.launch import load_config
@@ -28,7 +28,7 @@ from mmdet_mitosis.inference.slides import Slide, open_slide
 from mmdet_mitosis.inference.slides.whole_image import WholeImage
 from mmdet_mitosis.inference.speed import Speed
 from mmdet_mitosis.inference.tiling import MIN_SIDE
-from mmdet_mitosis.json_file import finite, shown
+from mmdet_mitosis.json_file import finite, short, shown
 from mmdet_mitosis.report.provenance import versions
 from mmdet_mitosis.stain import Fit, StainNormalizer
 from mmdet_mitosis.transforms import StainNormalize
@@ -37,8 +37,6 @@ MODEL_MPP = 0.25
 """Resolution that detectors are trained at, where their config says none, µm."""
 MAX_WINDOW = 16384
 """Longest side of a window, px: such a one is 0.8 GB."""
-MAX_REASON = 300
-"""Letters of what a builder says that are shown: some say their whole config."""
 READING = ("LoadWindow", "LoadImageFromFile", "LoadAnnotations")
 
 
@@ -212,8 +210,7 @@ def _build_pipeline(cfg: Config, path: Path) -> tuple[Compose, StainNormalizer |
 
 def _not_built(path: Path, error: Exception) -> ValueError:
     """Say that a config cannot be built, and in short why."""
-    reason = " ".join(str(error).split()) or type(error).__name__
-    return ValueError(f"the config of {path} cannot be built: {reason[:MAX_REASON]}")
+    return ValueError(f"the config of {path} cannot be built: {short(error)}")
 
 
 def _lengths(cfg: Config, path: Path) -> tuple[float, int]:

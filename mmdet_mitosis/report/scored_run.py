@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from datetime import datetime
-from math import isfinite
 from pathlib import Path
 
 from mmdet_mitosis.evaluation.detections import FieldDetections
 from mmdet_mitosis.evaluation.functional import MATCH_METHODS
 from mmdet_mitosis.evaluation.results import Target, read_results
 from mmdet_mitosis.evaluation.truth import FieldTruth, Truth, load_truth
+from mmdet_mitosis.json_file import finite, parse_json, shown
 from mmdet_mitosis.report.training_log import TrainingLog, read_training_log
 
 TEXTS = ("threshold_from", "method", "ann_file", "image_root", "checkpoint", "config")
@@ -92,11 +91,11 @@ def _read_scores(path: Path) -> dict:
             f"--work-dir {path.parent} writes it"
         )
     try:
-        scores = json.loads(path.read_text(encoding="utf-8"))
+        scores = parse_json(path.read_bytes())
     except ValueError as error:
         raise ValueError(f"{path} is no json: {error}") from error
     if not isinstance(scores, dict):
-        raise ValueError(f"{path} holds no scores: expected an object, got {str(scores)[:40]}")
+        raise ValueError(f"{path} holds no scores: expected an object, got {shown(scores)}")
     missing = [key for key in (*TEXTS, *NUMBERS) if key not in scores]
     if missing:
         raise ValueError(
@@ -104,14 +103,13 @@ def _read_scores(path: Path) -> dict:
         )
     for key in TEXTS:
         if not isinstance(scores[key], str):
-            raise ValueError(f"{path}: {key} must be a text, got {scores[key]!r}")
+            raise ValueError(f"{path}: {key} must be a text, got {shown(scores[key])}")
     for key in NUMBERS:
-        number = scores[key]
-        if isinstance(number, bool) or not isinstance(number, int | float) or not isfinite(number):
-            raise ValueError(f"{path}: {key} must be a number, got {number!r}")
+        if finite(scores[key]) is None:
+            raise ValueError(f"{path}: {key} must be a number, got {shown(scores[key])}")
     if scores["method"] not in MATCH_METHODS:
         known = ", ".join(MATCH_METHODS)
-        raise ValueError(f"{path}: method must be one of {known}, got {scores['method']!r}")
+        raise ValueError(f"{path}: method must be one of {known}, got {shown(scores['method'])}")
     return scores
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +11,7 @@ import numpy as np
 
 from mmdet_mitosis.datasets.fields import decode_field
 from mmdet_mitosis.fileio import write_json_atomic
+from mmdet_mitosis.json_file import parse_json, short
 from mmdet_mitosis.stain.fit_cache import FIELD, kept_fits
 from mmdet_mitosis.stain.fits import StainFit
 from mmdet_mitosis.stain.separator import StainSeparator
@@ -91,14 +91,14 @@ class StainBank:
         if not path.is_file():
             raise FileNotFoundError(f"no such bank of stains: {path}")
         try:
-            entries = json.loads(path.read_text(encoding="utf-8"))
+            entries = parse_json(path.read_bytes())
             if not isinstance(entries, list) or not entries:
                 got = "an empty one" if entries == [] else type(entries).__name__
                 raise ValueError(f"expected a list of fits, got {got}")
             found = [_entry(index, entry) for index, entry in enumerate(entries)]
             return cls(*map(tuple, zip(*found, strict=True)))
         except ValueError as error:
-            raise ValueError(f"bank of stains {path}: {error}") from error
+            raise ValueError(f"bank of stains {path}: {short(error)}") from error
 
     @classmethod
     def of_images(cls, paths: Iterable[str | Path], normalizer: StainSeparator) -> StainBank:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -11,6 +10,7 @@ from typing import Any, ClassVar, Self
 import numpy as np
 
 from mmdet_mitosis.fileio import write_json_atomic
+from mmdet_mitosis.json_file import parse_json, short
 from mmdet_mitosis.stain.fits import Fit
 from mmdet_mitosis.stain.sampling import Sample, draw, pool
 
@@ -266,9 +266,9 @@ class StainNormalizer(ABC):
         if not path.is_file():
             raise FileNotFoundError(f"no such file: {path}")
         try:
-            return cls.from_dict(json.loads(path.read_text(encoding="utf-8")))
+            return cls.from_dict(parse_json(path.read_bytes()))
         except ValueError as error:
-            raise ValueError(f"{path}: {error}") from error
+            raise ValueError(f"{path}: {short(error)}") from error
 
     @abstractmethod
     def _estimate(self, sample: Sample) -> Fit | None:

@@ -21,6 +21,7 @@ from mmengine.logging import print_log
 
 from mmdet_mitosis.datasets.stored_fields import beside_images, version
 from mmdet_mitosis.fileio import write_json_atomic
+from mmdet_mitosis.json_file import parse_json, short
 from mmdet_mitosis.stain.base import StainNormalizer
 from mmdet_mitosis.stain.fits import Fit
 
@@ -156,13 +157,13 @@ def kept_fits(root: Path, normalizer: StainNormalizer) -> dict[str, CachedFit]:
         try:
             found[place.relative_to(folder).with_suffix("").as_posix()] = _read(place, normalizer)
         except ValueError as error:
-            raise ValueError(f"{place} is damaged: {error}") from error
+            raise ValueError(f"{place} is damaged: {short(error)}") from error
     return found
 
 
 def _read(place: Path, normalizer: StainNormalizer) -> CachedFit:
     """Read a file of :func:`write_fit`."""
-    data = json.loads(place.read_text(encoding="utf-8"))
+    data = parse_json(place.read_bytes())
     if not isinstance(data, Mapping) or not {"image", "scope", "fit"} <= set(data):
         raise ValueError("expected the entries image, scope and fit")
     kept, scope = data["fit"], data["scope"]

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from pathlib import Path
 
 from mmdet_mitosis.datasets.fields import decode_field
+from mmdet_mitosis.json_file import parse_json, short
 from mmdet_mitosis.stain.base import StainNormalizer
 
 
@@ -27,11 +27,11 @@ def set_target(normalizer: StainNormalizer, path: str | Path) -> None:
         raise FileNotFoundError(f"no such stain target: {path}")
     try:
         if path.suffix.lower() == ".json":
-            data = json.loads(path.read_text(encoding="utf-8"))
+            data = parse_json(path.read_bytes())
             if isinstance(data, Mapping) and "target" in data:
                 data = type(normalizer).from_dict(data).target.to_dict()
             normalizer.target = normalizer.fit_type.from_dict(data)
         else:
             normalizer.fit(decode_field(path))
     except ValueError as error:
-        raise ValueError(f"stain target {path}: {error}") from error
+        raise ValueError(f"stain target {path}: {short(error)}") from error

@@ -258,3 +258,24 @@ def test_real_mitos12_joins_the_training_part(made: Path) -> None:
     splits = json.loads((made / "out" / "summary.json").read_text())["splits"]
     counts = {part: (v["fields"], v["mitoses"]) for part, v in splits.items()}
     assert counts == {"train": (2 + 28, 1 + 184), "val": (1, 2), "test": (1, 1)}
+
+
+@pytest.mark.parametrize(
+    ("spoil", "said"),
+    [
+        (lambda c: c["images"][0].pop("case"), "image 1 lacks 'case'"),
+        (lambda c: c["images"][0].update(name=["a"]), r"image 1 has the name \['a'\]; expected"),
+        (lambda c: c.update(info=3), "its info is 3; expected an object"),
+        (lambda c: c["info"].update(sources=[1]), r"the sources of its info are \[1\]"),
+        (lambda c: c["annotations"][0].update(area=float("nan")), "annotation 1 has no finite"),
+        (lambda c: c["annotations"][0].update(segmentation=[]), "annotation 1 has no polygons"),
+    ],
+)
+def test_json_that_was_changed_is_refused(made: Path, spoil, said: str) -> None:
+    path = made / "m12" / "annotations" / "all.json"
+    coco = json.loads(path.read_text())
+    spoil(coco)
+    path.write_text(json.dumps(coco))
+    with pytest.raises(ValueError, match=said) as caught:
+        run("merge", made / "t", "--train-only", made / "m12", "--out", made / "out")
+    assert str(path) in str(caught.value)

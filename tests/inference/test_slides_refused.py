@@ -156,3 +156,12 @@ def test_a_small_file_of_many_pixels_is_refused(tmp_path):
     (tmp_path / "a.png").write_bytes(png_header(15_000, 15_000))
     with pytest.raises(ValueError, match=r"a\.png .*damaged, 15000 x 15000 px in 45 bytes"):
         open_slide(tmp_path / "a.png", MPP)
+
+
+@pytest.mark.parametrize("tag", ["TileWidth", "ImageWidth"])
+def test_a_side_of_no_pixels_is_refused(tmp_path, rgb, tag):
+    path = write_plain(tmp_path / "a.tif", rgb, tile=(32, 32))
+    with tifffile.TiffFile(path, mode="r+b") as tiff:
+        tiff.pages[0].tags[tag].overwrite(0)
+    with pytest.raises(ValueError, match=r"cannot read .*a\.tif as a TIFF"):
+        open_slide(path, MPP)

@@ -92,3 +92,20 @@ def test_a_bank_of_what_is_kept_has_each_case_once(tmp_path):
     assert dictionaries(bank) == [FITS[0].to_dict(), FITS[1].to_dict()]
     with pytest.raises(FileNotFoundError, match="no fits of macenko"):
         StainBank.of_prepared(tmp_path, MacenkoNormalizer(io=255))
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("[" * 100_000, "nested too deeply"),
+        ('[{"name": 1, "name": 2}]', "an object has the key 'name' twice"),
+        (f'[{{"stain_matrix": "{"x" * 5000}"}}]', "entry 0"),
+    ],
+)
+def test_a_bank_that_is_no_bank_is_named_in_a_short_sentence(tmp_path, text, said):
+    path = tmp_path / "bank.json"
+    path.write_text(text)
+    with pytest.raises(ValueError, match=said) as caught:
+        StainBank.load(path)
+    assert str(path) in str(caught.value)
+    assert len(str(caught.value)) < 500

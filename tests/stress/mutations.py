@@ -91,7 +91,8 @@ def _shift(rng: random.Random, holder: Any, key: Any) -> None:
     """Change a number to another one, or a list to another length."""
     value = holder[key]
     if isinstance(value, int | float) and not isinstance(value, bool):
-        holder[key] = rng.choice((-value, value + 1, value * 1000, value / 7, str(value), [value]))
+        part = value / 7 if abs(value) < 1e300 else 0.5
+        holder[key] = rng.choice((-value, value + 1, value * 1000, part, str(value), [value]))
     elif isinstance(value, list):
         holder[key] = value[: rng.randrange(len(value) + 1)]
     elif isinstance(value, str):

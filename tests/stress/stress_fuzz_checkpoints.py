@@ -179,9 +179,9 @@ def spoil_meta(rng: random.Random, meta: dict) -> dict:
 
 
 READERS: dict[str, tuple[Callable[[Path, int], Judge], int]] = {
-    "checkpoints": (fuzz_checkpoints, 300),
-    "weights": (fuzz_weights, 300),
-    "detector": (fuzz_detector, 100),
+    "checkpoints": (fuzz_checkpoints, 2500),
+    "weights": (fuzz_weights, 2500),
+    "detector": (fuzz_detector, 150),
 }
 
 

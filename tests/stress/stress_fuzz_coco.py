@@ -252,14 +252,14 @@ def fuzz_hard_points(folder: Path, n: int) -> Judge:
 
 
 READERS: dict[str, tuple[Callable[[Path, int], Judge], int]] = {
-    "truth": (fuzz_truth, 800),
-    "tiles": (fuzz_tiles, 600),
-    "boxes": (fuzz_boxes, 600),
-    **{form: (lambda folder, n, form=form: fuzz_results(folder, n, form), 600) for form in FORMS},
-    "TUPAC16 csv": (fuzz_tupac_results, 500),
-    "MitosisDataset": (fuzz_windows, 400),
-    "CandidateDataset": (fuzz_candidates, 600),
-    "hard points": (fuzz_hard_points, 600),
+    "truth": (fuzz_truth, 12000),
+    "tiles": (fuzz_tiles, 8000),
+    "boxes": (fuzz_boxes, 8000),
+    **{form: (lambda folder, n, form=form: fuzz_results(folder, n, form), 6000) for form in FORMS},
+    "TUPAC16 csv": (fuzz_tupac_results, 5000),
+    "MitosisDataset": (fuzz_windows, 4000),
+    "CandidateDataset": (fuzz_candidates, 6000),
+    "hard points": (fuzz_hard_points, 6000),
 }
 
 

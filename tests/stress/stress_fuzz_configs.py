@@ -88,8 +88,8 @@ def fuzz_build(folder: Path, n: int) -> Judge:
 
 
 READERS: dict[str, tuple[Callable[[Path, int], Judge], int]] = {
-    "load_config": (fuzz_load, 300),
-    "build_runner": (fuzz_build, 100),
+    "load_config": (fuzz_load, 150),
+    "build_runner": (fuzz_build, 40),
 }
 
 

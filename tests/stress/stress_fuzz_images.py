@@ -44,9 +44,9 @@ def read_slide(path: Path) -> np.ndarray:
 
 
 READERS: dict[str, tuple[Callable[[Path], object], int]] = {
-    "image_size": (read_size, 100),
-    "fields": (read_training_window, 0),
-    "slides": (read_slide, 0),
+    "image_size": (read_size, 1000),
+    "fields": (read_training_window, 1000),
+    "slides": (read_slide, 1000),
 }
 
 

@@ -43,7 +43,7 @@ def count_lines(data: bytes, others: int) -> int | None:
         lines = data.decode("utf-8-sig").splitlines()
     except UnicodeDecodeError:
         return None
-    return others + sum(bool(line.strip(" ,\t")) for line in lines)
+    return others + sum(bool(line.replace(",", " ").strip()) for line in lines)
 
 
 def spoil_database(path: Path, case: int) -> None:
@@ -139,8 +139,8 @@ def fuzz_split(folder: Path, n: int) -> Judge:
 
 
 READERS: dict[str, tuple[Callable[[Path, int], Judge], int]] = {
-    **{name: (lambda folder, n, name=name: fuzz_source(folder, n, name), 1500) for name in SOURCES},
-    "domains": (fuzz_domains, 1500),
+    **{name: (lambda folder, n, name=name: fuzz_source(folder, n, name), 2000) for name in SOURCES},
+    "domains": (fuzz_domains, 1000),
     "split": (fuzz_split, 2000),
 }
 

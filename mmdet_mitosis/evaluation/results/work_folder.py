@@ -6,12 +6,14 @@ from collections.abc import Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 
+from mmdet_mitosis.coco_file import is_writable
 from mmdet_mitosis.evaluation.comparison import COSTS, Contender
+from mmdet_mitosis.evaluation.functional import MATCH_METHODS
 from mmdet_mitosis.evaluation.results.reader import read_results
 from mmdet_mitosis.evaluation.results.target import Target, load_target
 from mmdet_mitosis.evaluation.results.threshold import Threshold
 from mmdet_mitosis.evaluation.scoring import RADIUS_UM, score_fields, total
-from mmdet_mitosis.json_file import finite, load_json
+from mmdet_mitosis.json_file import finite, load_json, shown
 
 MADE_BY = "tools/test.py writes it"
 
@@ -46,6 +48,7 @@ def read_work_folders(
         scores = load_json(scores_file, f"the scores of a test ({MADE_BY})")
         if not isinstance(scores, dict):
             raise ValueError(f"{scores_file} is no object; {MADE_BY}")
+        _check_scores(scores_file, scores)
         target = _target(scores_file, scores.get("ann_file"), target, mpp)
         shown = name if names.count(name) == 1 else str(path)
         contenders.append(_contender(path, split, scores, target, shown))
@@ -54,14 +57,34 @@ def read_work_folders(
     return target, contenders
 
 
+def _check_scores(scores_file: Path, scores: dict) -> None:
+    """Refuse scores that name what is none: a ground truth, a threshold, a radius, a matching."""
+    named = scores.get("ann_file")
+    if named is not None and not (isinstance(named, str) and is_writable(named)):
+        raise ValueError(f"{scores_file}: ann_file is {shown(named)}; expected the name of a json")
+    if "threshold" not in scores:
+        raise ValueError(f"{scores_file} has no threshold; {MADE_BY}")
+    if finite(scores["threshold"]) is None:
+        raise ValueError(
+            f"{scores_file}: threshold is {shown(scores['threshold'])}; expected a finite number"
+        )
+    radius_um, method = finite(scores.get("radius_um", RADIUS_UM)), scores.get("method", "optimal")
+    if radius_um is None or radius_um <= 0:
+        raise ValueError(
+            f"{scores_file}: radius_um is {shown(scores['radius_um'])}; expected a positive number"
+        )
+    if not isinstance(method, str) or method not in MATCH_METHODS:
+        raise ValueError(
+            f"{scores_file}: method is {shown(method)}; expected {', '.join(MATCH_METHODS)}"
+        )
+
+
 def _contender(path: Path, split: str, scores: dict, target: Target, name: str) -> Contender:
     """Read one detector."""
     scores_file, found_file = path / f"{split}_scores.json", path / f"{split}_detections.json"
     if not found_file.is_file():
         raise FileNotFoundError(f"no such file: {found_file}; {MADE_BY}: run it again")
-    value = finite(scores.get("threshold"))
-    if value is None:
-        raise ValueError(f"{scores_file} has no threshold; {MADE_BY}")
+    value = float(scores["threshold"])
     results = read_results(found_file, target.as_saved())
     radius_um, method = scores.get("radius_um", RADIUS_UM), scores.get("method", "optimal")
     counts = asdict(

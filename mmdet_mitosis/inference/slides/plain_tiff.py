@@ -10,6 +10,7 @@ from mmdet_mitosis.datasets.tiff_windows import TiffWindows, open_tiff
 from mmdet_mitosis.inference.slides.source import check_whole_image, over_white
 from mmdet_mitosis.inference.slides.tiff_layout import TiffLayout, open_tifffile
 from mmdet_mitosis.inference.slides.whole_image import WholeImage
+from mmdet_mitosis.json_file import short
 
 WHOLE_STRIPS_PX = 100_000_000
 """Up to this size strips are decoded once and kept: a window takes all of the strips that it
@@ -74,7 +75,7 @@ def _decode(path: Path) -> np.ndarray:
             image = tiff.series[0].asarray() if planes else tiff.pages[0].asarray()
             extra = tiff.pages[0].extrasamples
         except Exception as error:  # tifffile and its codecs raise their own kinds
-            raise ValueError(f"cannot read {path} as a TIFF: {error}") from error
+            raise ValueError(f"cannot read {path} as a TIFF: {short(error)}") from error
     if planes:
         image = np.moveaxis(image, 0, -1)
     if image.ndim != 3 or image.shape[2] not in (3, 4):

@@ -15,6 +15,7 @@ from tiffslide import TiffSlide
 from mmdet_mitosis.inference.slides.plain_tiff import without_alpha
 from mmdet_mitosis.inference.slides.source import WHITE, check_decodable
 from mmdet_mitosis.inference.slides.tiff_layout import check_page, check_whole, gaps
+from mmdet_mitosis.json_file import short
 
 APERIO_YCBCR = 33003
 """TIFF's compression of JPEG 2000 with YCbCr in it, of which tifffile makes no RGB."""
@@ -54,7 +55,7 @@ class Pyramid:
                 series = self._slide.ts_tifffile.series[properties["tiffslide.series-index"]]
                 pages = [level.pages[0] for level in series.levels]
             except Exception as error:  # tiffslide, tifffile and XML raise their own kinds
-                raise ValueError(f"cannot read {path} as a slide: {error}") from error
+                raise ValueError(f"cannot read {path} as a slide: {short(error)}") from error
         self._is_composed = "tiffslide.series-composition" in properties
         try:
             self._look_at(pages)
@@ -85,7 +86,7 @@ class Pyramid:
                 (x1, y1), level, (x2 - x1, y2 - y1), as_array=True, padding=False
             )
         except Exception as error:  # tifffile and its codecs raise their own kinds
-            raise ValueError(f"cannot read {self.path} as a slide: {error}") from error
+            raise ValueError(f"cannot read {self.path} as a slide: {short(error)}") from error
         if self._is_ycbcr[level]:
             image = cv2.cvtColor(np.ascontiguousarray(image[..., [0, 2, 1]]), cv2.COLOR_YCrCb2RGB)
         image = without_alpha(image, self._extra)

@@ -10,6 +10,7 @@ import numpy as np
 import tifffile
 
 from mmdet_mitosis.inference.slides.resolution import tiff_sides
+from mmdet_mitosis.json_file import short
 
 VENDORS = ("svs", "ndpi", "scn", "philips")
 """Of slides that tiffslide knows; each is read by it, whatever its levels."""
@@ -73,7 +74,7 @@ def look_at_tiff(path: Path) -> TiffLayout:
                 sides_um=tiff_sides(tiff),
             )
         except Exception as error:  # tifffile raises its own kinds and plain ones
-            raise ValueError(f"cannot read {path} as a TIFF: {error}") from error
+            raise ValueError(f"cannot read {path} as a TIFF: {short(error)}") from error
         if not tiff.is_scn:  # of which the first series is a picture of the glass
             check_page(path, page)
         for level in levels:
@@ -96,7 +97,7 @@ def open_tifffile(path: Path) -> tifffile.TiffFile:
     try:
         return tifffile.TiffFile(path)
     except Exception as error:  # as above
-        raise ValueError(f"cannot read {path} as a TIFF: {error}") from error
+        raise ValueError(f"cannot read {path} as a TIFF: {short(error)}") from error
 
 
 def check_page(path: Path, page: tifffile.TiffPage) -> None:
@@ -130,8 +131,12 @@ def check_whole(path: Path, page: tifffile.TiffPage) -> None:
 
     Raises:
         ValueError: If a tile or strip lies beyond the end of the file, or it has not as many tiles
-            as its size takes.
+            as its size takes, or no pixels.
     """
+    sides = [page.imagewidth, page.imagelength]
+    sides += [page.tilewidth, page.tilelength] if page.is_tiled else []
+    if min(sides) < 1:
+        raise ValueError(f"cannot read {path} as a TIFF: it is damaged, a side of it has 0 px")
     if page.is_tiled:
         across = -(-page.imagewidth // page.tilewidth)
         down = -(-page.imagelength // page.tilelength)

@@ -12,6 +12,7 @@ from PIL.PngImagePlugin import PngImageFile
 
 from mmdet_mitosis.image_size import reader_of
 from mmdet_mitosis.inference.slides.source import check_whole_image, over_white
+from mmdet_mitosis.json_file import short
 
 PNG_DEPTH_AT = 24
 """Bytes of a PNG before its bits a channel, of which Pillow cuts 16 down to 8 unsaid."""
@@ -83,7 +84,7 @@ def _open(reader: type[ImageFile], path: Path) -> ImageFile:
     try:
         return reader(path)
     except Exception as error:  # Pillow's formats raise their own kinds and plain ones
-        raise ValueError(f"cannot read {path} as an image: {error}") from error
+        raise ValueError(f"cannot read {path} as an image: {short(error)}") from error
 
 
 def _decode(reader: type[ImageFile], path: Path) -> np.ndarray:
@@ -95,4 +96,4 @@ def _decode(reader: type[ImageFile], path: Path) -> np.ndarray:
                 return np.asarray(image)
             return over_white(np.asarray(image.convert("RGBA")))
         except Exception as error:  # as above
-            raise ValueError(f"cannot read {path} as an image: {error}") from error
+            raise ValueError(f"cannot read {path} as an image: {short(error)}") from error
