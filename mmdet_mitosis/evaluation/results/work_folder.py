@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
+from typing import Any
 
 from mmdet_mitosis.coco_file import is_writable
 from mmdet_mitosis.evaluation.comparison import COSTS, Contender
@@ -48,7 +49,7 @@ def read_work_folders(
         scores = load_json(scores_file, f"the scores of a test ({MADE_BY})")
         if not isinstance(scores, dict):
             raise ValueError(f"{scores_file} is no object; {MADE_BY}")
-        _check_scores(scores_file, scores)
+        _check_ann_file(scores_file, scores.get("ann_file"))
         target = _target(scores_file, scores.get("ann_file"), target, mpp)
         shown = name if names.count(name) == 1 else str(path)
         contenders.append(_contender(path, split, scores, target, shown))
@@ -57,11 +58,14 @@ def read_work_folders(
     return target, contenders
 
 
-def _check_scores(scores_file: Path, scores: dict) -> None:
-    """Refuse scores that name what is none: a ground truth, a threshold, a radius, a matching."""
-    named = scores.get("ann_file")
+def _check_ann_file(scores_file: Path, named: Any) -> None:
+    """Refuse what can be the name of no ground truth."""
     if named is not None and not (isinstance(named, str) and is_writable(named)):
         raise ValueError(f"{scores_file}: ann_file is {shown(named)}; expected the name of a json")
+
+
+def _check_scores(scores_file: Path, scores: dict) -> None:
+    """Refuse a threshold, a radius or a matching that is none."""
     if "threshold" not in scores:
         raise ValueError(f"{scores_file} has no threshold; {MADE_BY}")
     if finite(scores["threshold"]) is None:
@@ -84,6 +88,7 @@ def _contender(path: Path, split: str, scores: dict, target: Target, name: str) 
     scores_file, found_file = path / f"{split}_scores.json", path / f"{split}_detections.json"
     if not found_file.is_file():
         raise FileNotFoundError(f"no such file: {found_file}; {MADE_BY}: run it again")
+    _check_scores(scores_file, scores)
     value = float(scores["threshold"])
     results = read_results(found_file, target.as_saved())
     radius_um, method = scores.get("radius_um", RADIUS_UM), scores.get("method", "optimal")
