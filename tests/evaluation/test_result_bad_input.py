@@ -202,3 +202,10 @@ def test_an_image_that_is_there_twice_in_one_object(tmp_path) -> None:
     assert "an object has the key '01.tif' twice" in refused(path, tmp_path)
     path = write(tmp_path / "deep.json", "[" * 100_000)
     assert "it is nested too deeply" in refused(path, tmp_path)
+
+
+@pytest.mark.parametrize(
+    "value", [[as_records()[0] | {"image_id": "x" * 5000}], {"x" * 5000: as_multiple_points([])}]
+)
+def test_names_without_end_are_said_by_their_beginning(tmp_path, value: object) -> None:
+    assert len(refused(write(tmp_path / "found.json", value), tmp_path)) < 600

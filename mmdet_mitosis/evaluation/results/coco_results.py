@@ -70,7 +70,9 @@ def _image_id(record: dict, where: str, target: Target) -> int:
     if not isinstance(image_id, int | str) or isinstance(image_id, bool):
         raise ValueError(f"{where}: image_id is {shown(image_id)}; expected an id of an image")
     if image_id not in target.images:
-        raise ValueError(f"{where} is of image {image_id!r}, which {target.path} does not have")
+        raise ValueError(
+            f"{where} is of image {shown(image_id)}, which {target.path} does not have"
+        )
     return image_id
 
 

@@ -176,7 +176,7 @@ def read_points_object(path: Path, value: dict, target: Target) -> Reading:
         reader.add(path.stem, value, str(path))
     else:
         for name, points in value.items():
-            reader.add(name, points, f"{path}, {name!r}")
+            reader.add(name, points, f"{path}, {shown(name)}")
     return reader.finish()
 
 

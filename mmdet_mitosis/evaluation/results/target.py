@@ -8,6 +8,7 @@ from functools import cached_property
 from pathlib import Path, PurePosixPath
 
 from mmdet_mitosis.evaluation.truth import FieldTruth, Truth, load_truth
+from mmdet_mitosis.json_file import shown
 
 
 @dataclass(frozen=True)
@@ -90,14 +91,14 @@ class Target:
         if not found:
             example = self.fields[0].file_name if self.fields else "none"
             raise ValueError(
-                f"{where}: {self.path} has no image named {name!r}; its images are named as "
+                f"{where}: {self.path} has no image named {shown(name)}; its images are named as "
                 f"{example!r}"
             )
         exact = [one for one in found if wanted in _forms(_file_name(one))]
         found = exact or found
         if len(found) > 1:
             names = " or ".join(map(_file_name, found[:2]))
-            raise ValueError(f"{where}: {name!r} may be {names} of {self.path}")
+            raise ValueError(f"{where}: {shown(name)} may be {names} of {self.path}")
         return None if isinstance(found[0], str) else found[0]
 
 
