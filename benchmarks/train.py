@@ -15,7 +15,8 @@ They run in turn, --rounds times, the other one first each time. Times are media
 iterations after the first --warm-up ones, as MMEngine's IterTimerHook logs them; data time is what
 the step waits for the loader. Processor time is that of all processes, start included: it says
 more on a machine that others use too. Memory is the most of all processes of a run together.
-Equal losses say that both did the same work: they are printed beside each other.
+Losses are printed beside each other: alike, for both do the same work, and not equal, for each
+draws its flips and proposals in its own way.
 """
 
 from __future__ import annotations
@@ -32,7 +33,7 @@ from itertools import islice
 from pathlib import Path
 
 import mmdet
-from mmengine.config import Config, DictAction
+from mmengine.config import Config
 from mmengine.registry import init_default_scope
 from mmengine.runner import Runner
 from terminaltables import AsciiTable
@@ -42,6 +43,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from benchmarks.process_memory import Measured, measure
 from mmdet_mitosis.cli import run_main, run_script
 from mmdet_mitosis.datasets import MitosisDataset
+from mmdet_mitosis.engine.config_options import ConfigOptions
 from mmdet_mitosis.engine.launch import load_config
 from mmdet_mitosis.fileio import write_json_atomic
 
@@ -93,7 +95,10 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--warm-up", type=int, default=5, help="of them not timed (default: 5)")
     parser.add_argument("--rounds", type=int, default=3, help="runs of each (default: 3)")
     parser.add_argument(
-        "--cfg-options", nargs="+", action=DictAction, help="settings of both, such as batch sizes"
+        "--cfg-options",
+        nargs="+",
+        action=ConfigOptions,
+        help="settings of both, such as batch sizes",
     )
     parser.add_argument(
         "--ours", nargs="+", default=[], help="settings of ours alone, to see what they bring"
@@ -167,7 +172,7 @@ def draw_windows(cfg: Config, iterations: int) -> list[int]:
             f"an epoch has {len(loader.sampler)} windows: {iterations} iterations of "
             f"{loader.batch_size} need {needed}; take fewer --iterations"
         )
-    return list(islice(loader.sampler, needed))
+    return [int(index) for index in islice(loader.sampler, needed)]
 
 
 def stock_config(

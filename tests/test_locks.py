@@ -52,11 +52,19 @@ def test_file_system_without_locks_keeps_nobody_out(tmp_path: Path, monkeypatch)
         assert (tmp_path / ".job.lock").exists()
 
 
+def work(begun) -> None:
+    begun.set()
+    time.sleep(20)
+
+
 def test_a_process_that_was_forked_does_not_hold_it(tmp_path: Path) -> None:
     """A worker that outlives its parent, which was killed, must not keep the next run out."""
+    fork = multiprocessing.get_context("fork")
     with locked(tmp_path, "job"):
-        worker = multiprocessing.get_context("fork").Process(target=time.sleep, args=(20,))
+        begun = fork.Event()
+        worker = fork.Process(target=work, args=(begun,))
         worker.start()
+        assert begun.wait(60)
         (lock,) = locks._HELD
         lock.close()  # as the system does where this process is killed
         with locked(tmp_path, "job"):

@@ -126,7 +126,7 @@ def root(tmp_path_factory):
         content["categories"] = [*content["categories"], {"id": 2, "name": "look-alike"}]
         content["annotations"][-1]["category_id"] = 2
         make_data.write_json(root / "annotations" / f"{split}.json", content)
-    mined = [{"image_id": 1, "source": "false_positive", "point": [250, 80]}]
+    mined = [{"id": 1, "image_id": 1, "source": "false_positive", "point": [250, 80]}]
     mined = {"images": content["images"], "candidates": mined}
     make_data.write_json(root / "candidates" / "train.json", mined)
     return root

@@ -6,7 +6,6 @@ import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
-from mmengine.config import DictAction
 from mmengine.registry import init_default_scope
 
 from mmdet_mitosis.cli import run_main
@@ -16,6 +15,7 @@ from mmdet_mitosis.datasets.window_sheet import (
     pipeline_names,
     window_sheet,
 )
+from mmdet_mitosis.engine.config_options import ConfigOptions
 from mmdet_mitosis.engine.launch import load_config
 from mmdet_mitosis.fileio import check_writable, write_bytes_atomic
 from mmdet_mitosis.sheets import FORMATS, encode
@@ -41,7 +41,7 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
     parser.add_argument(
         "--cfg-options",
         nargs="+",
-        action=DictAction,
+        action=ConfigOptions,
         help="override settings of the config: key=value, with dotted keys",
     )
     args = parser.parse_args(argv)

@@ -14,10 +14,9 @@ import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
-from mmengine.config import DictAction
-
 from mmdet_mitosis.cli import run_main
 from mmdet_mitosis.engine.checkpoints import find_checkpoint, read_checkpoint, write_checkpoint
+from mmdet_mitosis.engine.config_options import ConfigOptions
 from mmdet_mitosis.engine.launch import build_runner, for_testing, load_config
 from mmdet_mitosis.engine.threshold_hook import KEY, choose_on_validation
 from mmdet_mitosis.evaluation.centroid_fscore import CHOOSE
@@ -44,7 +43,7 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
     parser.add_argument(
         "--cfg-options",
         nargs="+",
-        action=DictAction,
+        action=ConfigOptions,
         help="override settings of the config: key=value, with dotted keys",
     )
     args = parser.parse_args(argv)

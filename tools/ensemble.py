@@ -14,10 +14,11 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from mmdet.utils import get_test_pipeline_cfg
-from mmengine.config import Config, ConfigDict, DictAction
+from mmengine.config import Config, ConfigDict
 
 from mmdet_mitosis.cli import run_main
 from mmdet_mitosis.engine.checkpoints import find_checkpoint, read_checkpoint
+from mmdet_mitosis.engine.config_options import ConfigOptions
 from mmdet_mitosis.engine.embedded_config import config_of_checkpoint
 from mmdet_mitosis.engine.joining import load_part, write_joined
 from mmdet_mitosis.engine.launch import build_runner, for_testing, load_config
@@ -56,7 +57,7 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
     parser.add_argument(
         "--cfg-options",
         nargs="+",
-        action=DictAction,
+        action=ConfigOptions,
         help="override settings of the config: key=value, with dotted keys",
     )
     args = parser.parse_args(argv)

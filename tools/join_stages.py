@@ -6,10 +6,9 @@ import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
-from mmengine.config import DictAction
-
 from mmdet_mitosis.cli import printable, run_main
 from mmdet_mitosis.engine.checkpoints import find_checkpoint, read_checkpoint
+from mmdet_mitosis.engine.config_options import ConfigOptions
 from mmdet_mitosis.engine.joining import load_part, write_joined
 from mmdet_mitosis.engine.launch import build_runner, for_testing, load_config
 from mmdet_mitosis.engine.threshold_hook import KEY, choose_threshold
@@ -33,7 +32,7 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
     parser.add_argument(
         "--cfg-options",
         nargs="+",
-        action=DictAction,
+        action=ConfigOptions,
         help="override settings of the config: key=value, with dotted keys",
     )
     args = parser.parse_args(argv)

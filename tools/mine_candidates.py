@@ -7,10 +7,9 @@ import math
 from collections.abc import Sequence
 from pathlib import Path
 
-from mmengine.config import DictAction
-
 from mmdet_mitosis.cli import run_main
 from mmdet_mitosis.engine.checkpoints import find_checkpoint, read_checkpoint
+from mmdet_mitosis.engine.config_options import ConfigOptions
 from mmdet_mitosis.engine.launch import load_config
 from mmdet_mitosis.engine.threshold_hook import choose_threshold
 from mmdet_mitosis.fileio import check_writable
@@ -48,7 +47,7 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
     parser.add_argument(
         "--cfg-options",
         nargs="+",
-        action=DictAction,
+        action=ConfigOptions,
         help="override settings of the config: key=value, with dotted keys",
     )
     args = parser.parse_args(argv)

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import cv2
 import numpy as np
-from mmengine.config import Config, DictAction
+from mmengine.config import Config
 from mmengine.dist import is_main_process
 from mmengine.runner import Runner
 from tqdm import tqdm
@@ -17,6 +17,7 @@ from tqdm import tqdm
 from mmdet_mitosis.cli import run_main
 from mmdet_mitosis.datasets.fields import read_field
 from mmdet_mitosis.engine.checkpoints import find_checkpoint, read_checkpoint
+from mmdet_mitosis.engine.config_options import ConfigOptions
 from mmdet_mitosis.engine.costs import measured_costs
 from mmdet_mitosis.engine.launch import build_runner, for_testing, load_config, lock_work_dir
 from mmdet_mitosis.engine.peers import naming_the_dead
@@ -58,7 +59,7 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
     parser.add_argument(
         "--cfg-options",
         nargs="+",
-        action=DictAction,
+        action=ConfigOptions,
         help="override settings of the config: key=value, with dotted keys",
     )
     parser.add_argument("--launcher", choices=["none", "pytorch", "slurm", "mpi"], default="none")

@@ -6,10 +6,9 @@ import argparse
 import os
 from collections.abc import Sequence
 
-from mmengine.config import DictAction
-
 from mmdet_mitosis.cli import run_main
 from mmdet_mitosis.engine.bfloat16_optim_wrapper import use_mixed_precision
+from mmdet_mitosis.engine.config_options import ConfigOptions
 from mmdet_mitosis.engine.launch import build_runner, load_config, lock_work_dir, set_start
 from mmdet_mitosis.engine.peers import naming_the_dead
 
@@ -39,7 +38,7 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
     parser.add_argument(
         "--cfg-options",
         nargs="+",
-        action=DictAction,
+        action=ConfigOptions,
         help="override settings of the config: key=value, with dotted keys",
     )
     parser.add_argument("--launcher", choices=["none", "pytorch", "slurm", "mpi"], default="none")

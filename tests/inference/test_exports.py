@@ -221,7 +221,9 @@ def test_the_same_result_gives_the_same_bytes(tmp_path, form):
 def test_a_file_appears_whole_or_not_at_all(tmp_path, form, monkeypatch):
     path = tmp_path / "out"
     path.write_text("before")
-    monkeypatch.setattr("pathlib.Path.replace", lambda *_: (_ for _ in ()).throw(OSError("full")))
+    monkeypatch.setattr(
+        "pathlib.Path.replace", lambda *_: (_ for _ in ()).throw(OSError(28, "full"))
+    )
     with pytest.raises(OSError, match="full"):
         FORMATS[form].write(path, make_result(CENTERS, SCORES))
     assert path.read_text() == "before"

@@ -157,7 +157,7 @@ def test_the_papers_refiner_is_a_resnet_101_of_two_classes(mmdet_scope):
     optimizer = cfg.optim_wrapper.optimizer
     assert (optimizer.type, optimizer.lr, optimizer.weight_decay) == ("Adam", 1e-4, 1e-2)
     assert (cfg.train_dataloader.batch_size, cfg.train_cfg.max_epochs) == (12, 100)
-    assert cfg.train_dataloader.sampler.type == "DefaultSampler"
+    assert cfg.train_dataloader.sampler.type == "DrawSampler"
     assert refiner.backbone.frozen_stages == -1 and not refiner.backbone.norm_eval
     (early,) = [hook for hook in cfg.custom_hooks if hook.type == "ResumableEarlyStoppingHook"]
     assert (early.monitor, early.rule) == ("candidate/ap", "greater")
