@@ -5,9 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from data_prep.coco_files import json_bytes
 from mmdet_mitosis.coco_file import annotation_name, need, read_parts, text
 from mmdet_mitosis.coco_values import centroid_of, mpp_of, polygons_of
-from mmdet_mitosis.json_file import finite, finite_list, parse_json, shown
+from mmdet_mitosis.json_file import finite, finite_list, parse_json, short, shown
 
 INFO = ("source", "shape", "seed", "split_name")
 """What a json of prepare.py says of itself."""
@@ -36,6 +37,10 @@ def load_prepared(path: Path) -> dict:
 def _check(coco: Any) -> None:
     """Refuse what prepare.py does not write."""
     parts = read_parts(coco)
+    try:
+        json_bytes(coco)  # also what is not looked at here is written again
+    except ValueError as error:  # UnicodeEncodeError among them
+        raise ValueError(f"it holds what prepare.py never writes: {short(error)}") from error
     info = need(coco, "info", "it")
     if not isinstance(info, dict):
         raise ValueError(f"its info is {shown(info)}; expected an object")

@@ -268,6 +268,7 @@ def test_real_mitos12_joins_the_training_part(made: Path) -> None:
         (lambda c: c.update(info=3), "its info is 3; expected an object"),
         (lambda c: c["info"].update(sources=[1]), r"the sources of its info are \[1\]"),
         (lambda c: c["annotations"][0].update(area=float("nan")), "annotation 1 has no finite"),
+        (lambda c: c["annotations"][0].update(other=float("inf")), "never writes: Out of range"),
         (lambda c: c["annotations"][0].update(segmentation=[]), "annotation 1 has no polygons"),
     ],
 )

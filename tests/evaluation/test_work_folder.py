@@ -19,6 +19,7 @@ from tests.evaluation.result_files import as_records, ground_truth
         ({"method": []}, r"method is \[\]; expected optimal"),
         ({"method": "nearest"}, "method is 'nearest'; expected optimal"),
         ({"ann_file": 3.5}, "ann_file is 3.5; expected the name of a json"),
+        ({"ann_file": "x" * 400}, "ann_file is 'xxx.*: File name too long; expected the name of"),
         ({"ann_file": "x" * 5000}, "ann_file is 'xxx"),
     ],
 )

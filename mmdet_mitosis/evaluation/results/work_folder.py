@@ -62,6 +62,13 @@ def _check_ann_file(scores_file: Path, named: Any) -> None:
     """Refuse what can be the name of no ground truth."""
     if named is not None and not (isinstance(named, str) and is_writable(named)):
         raise ValueError(f"{scores_file}: ann_file is {shown(named)}; expected the name of a json")
+    try:
+        Path(named or "").is_file()
+    except OSError as error:  # as a name that is too long
+        raise ValueError(
+            f"{scores_file}: ann_file is {shown(named)}: {error.strerror}; expected the name of a "
+            "json"
+        ) from error
 
 
 def _check_scores(scores_file: Path, scores: dict) -> None:
