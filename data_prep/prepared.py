@@ -37,10 +37,6 @@ def load_prepared(path: Path) -> dict:
 def _check(coco: Any) -> None:
     """Refuse what prepare.py does not write."""
     parts = read_parts(coco)
-    try:
-        json_bytes(coco)  # also what is not looked at here is written again
-    except ValueError as error:  # UnicodeEncodeError among them
-        raise ValueError(f"it holds what prepare.py never writes: {short(error)}") from error
     info = need(coco, "info", "it")
     if not isinstance(info, dict):
         raise ValueError(f"its info is {shown(info)}; expected an object")
@@ -65,6 +61,10 @@ def _check(coco: Any) -> None:
             raise ValueError(f"{name} has no polygons")
         if finite_list(need(ann, "bbox", name), 4) is None or finite(ann.get("area")) is None:
             raise ValueError(f"{name} has no finite bbox or area")
+    try:
+        json_bytes(coco)  # also what is not looked at here is written again
+    except ValueError as error:  # UnicodeEncodeError among them
+        raise ValueError(f"it holds what prepare.py never writes: {short(error)}") from error
 
 
 def _sources(info: dict) -> dict[str, dict]:
