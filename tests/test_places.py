@@ -90,6 +90,7 @@ def test_merge_takes_no_name_that_leads_outside(tmp_path: Path, name: str) -> No
     (tmp_path / "secret.tif").write_bytes(b"mine")
     info = {"source": "table", "shape": "circle", "seed": 0, "split_name": "none"}
     image = {"id": 1, "file_name": name, "width": 9, "height": 9, "case": "1", "name": "1"}
+    image |= {"scanner": "A", "mpp": 0.25, "labelled": True}
     whole = {"info": info, "images": [image], "annotations": [], "categories": []}
     make_data.write_json(folder / "annotations" / "all.json", whole)
     with pytest.raises(ValueError, match=r"all\.json, image 1: .*(leads outside|no name of a sou)"):

@@ -104,6 +104,8 @@ class Changes:
         if not str(path).startswith(self.below):
             return
         self.board.numbers[N_CHANGES] += 1
+        if self.board.numbers[STOPPED]:
+            return
         self.board.label = label
         if self.board.numbers[N_CHANGES] == self.stop.get("change"):
             self.board.numbers[STOPPED] = time.monotonic_ns()
@@ -170,7 +172,7 @@ def run(job: dict[str, Any], board: Board) -> dict[str, Any] | None:
         board: What both see.
 
     Returns:
-        Its status (negative where a signal killed it), whether it came to its end, how long it
+        Its status (negative where a signal killed it), whether it was done before, how long it
         ran, how long it took to end once it was told to (None if it never was), how long what it
         left ran on, how often it changed the disk, and what it changed before it was told.
     """
@@ -200,7 +202,7 @@ def run(job: dict[str, Any], board: Board) -> dict[str, Any] | None:
         sent, at = stopped, board.label
     return {
         "status": status,
-        "done": bool(done),
+        "done": bool(done) and (sent is None or done < sent),
         "seconds": (done or time.monotonic()) - begun,
         "end_s": None if sent is None else start + took - sent,
         "left_s": end_all(pid),
