@@ -46,7 +46,7 @@ def read_sqlite(path: Path) -> Labels:
     try:
         with closing(sqlite3.connect(uri, uri=True)) as database:
             return _read(path, database)
-    except sqlite3.Error as error:
+    except (sqlite3.Error, UnicodeDecodeError) as error:  # the latter of sqlite's own messages
         raise ValueError(f"cannot read {path}: {error}; expected {EXPECTED}") from error
 
 

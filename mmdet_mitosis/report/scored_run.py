@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
+from mmdet_mitosis.coco_file import is_writable
 from mmdet_mitosis.evaluation.detections import FieldDetections
 from mmdet_mitosis.evaluation.functional import MATCH_METHODS
 from mmdet_mitosis.evaluation.results import Target, read_results
@@ -102,8 +103,9 @@ def _read_scores(path: Path) -> dict:
             f"{path} lacks {', '.join(missing)}: run tools/test.py again, whose scores have it"
         )
     for key in TEXTS:
-        if not isinstance(scores[key], str):
-            raise ValueError(f"{path}: {key} must be a text, got {shown(scores[key])}")
+        value = scores[key]
+        if not isinstance(value, str) or (value and not is_writable(value)):
+            raise ValueError(f"{path}: {key} must be a text, got {shown(value)}")
     for key in NUMBERS:
         if finite(scores[key]) is None:
             raise ValueError(f"{path}: {key} must be a number, got {shown(scores[key])}")

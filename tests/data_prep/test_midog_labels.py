@@ -129,6 +129,14 @@ def test_wrong_sqlite_names_the_annotation(tmp_path: Path, change: str, message:
     assert str(path) in str(caught.value)
 
 
+def test_sqlite_whose_own_words_are_no_text_is_named(tmp_path: Path) -> None:
+    path = make_slide_runner(make_midog(tmp_path) / "MIDOG.sqlite", midog_labels())
+    data = path.read_bytes()
+    path.write_bytes(data.replace(b"CREATE TABLE Slides", b"CREATE T\xffBLE Slides"))
+    with pytest.raises(ValueError, match=r"cannot read .*MIDOG\.sqlite: .*; expected a database"):
+        midog.read(tmp_path)
+
+
 def test_a_text_file_is_no_sqlite(tmp_path: Path) -> None:
     path = write_label(make_midog(tmp_path) / "MIDOG.sqlite", "no database, however long it may be")
     with pytest.raises(ValueError, match=r"MIDOG.sqlite: file is not a database; expected"):

@@ -15,6 +15,7 @@ from tests.evaluation.result_files import as_records, ground_truth
         ({"threshold": "0.5"}, "threshold is '0.5'; expected a finite number"),
         ({"radius_um": "7.5"}, "radius_um is '7.5'; expected a positive number"),
         ({"radius_um": 10**400}, "radius_um is 1000"),
+        ({"radius_um": 1e308}, r"radius_um is 1e\+308; expected a positive number of up to 1e\+06"),
         ({"radius_um": -1}, "radius_um is -1; expected a positive number"),
         ({"method": []}, r"method is \[\]; expected optimal"),
         ({"method": "nearest"}, "method is 'nearest'; expected optimal"),

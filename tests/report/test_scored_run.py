@@ -52,6 +52,8 @@ def test_folder_without_scores_names_the_command(tmp_path: Path) -> None:
         ({"radius_um": True}, "radius_um must be a number, got True"),
         ({"method": "best"}, "method must be one of optimal, greedy, paper, midog, got 'best'"),
         ({"config": None}, "config must be a text, got None"),
+        ({"config": "x" * 5000}, "config must be a text, got 'xxx"),
+        ({"f_score": 10**400}, "f_score must be a number, got 1000"),
         ({"n_mitoses": 6}, "has 4 fields and 5 mitoses"),
         ({"n_fields": 3}, "it is another file, or it has changed"),
     ],

@@ -16,6 +16,8 @@ from mmdet_mitosis.evaluation.results.threshold import Threshold
 from mmdet_mitosis.evaluation.scoring import RADIUS_UM, score_fields, total
 from mmdet_mitosis.json_file import finite, load_json, shown
 
+MAX_RADIUS_UM = 1e6
+"""A metre, beside which every match radius is small."""
 MADE_BY = "tools/test.py writes it"
 
 
@@ -80,9 +82,10 @@ def _check_scores(scores_file: Path, scores: dict) -> None:
             f"{scores_file}: threshold is {shown(scores['threshold'])}; expected a finite number"
         )
     radius_um, method = finite(scores.get("radius_um", RADIUS_UM)), scores.get("method", "optimal")
-    if radius_um is None or radius_um <= 0:
+    if radius_um is None or not 0 < radius_um <= MAX_RADIUS_UM:
         raise ValueError(
-            f"{scores_file}: radius_um is {shown(scores['radius_um'])}; expected a positive number"
+            f"{scores_file}: radius_um is {shown(scores['radius_um'])}; expected a positive number "
+            f"of up to {MAX_RADIUS_UM:g} µm"
         )
     if not isinstance(method, str) or method not in MATCH_METHODS:
         raise ValueError(
