@@ -134,7 +134,7 @@ def test_sqlite_whose_own_words_are_no_text_is_named(tmp_path: Path) -> None:
     data = path.read_bytes()
     path.write_bytes(data.replace(b"CREATE TABLE Slides", b"CREATE T\xffBLE Slides"))
     with pytest.raises(ValueError, match=r"cannot read .*MIDOG\.sqlite: .*; expected a database"):
-        midog.read(tmp_path)
+        midog.read(tmp_path, labels=path)
 
 
 def test_a_text_file_is_no_sqlite(tmp_path: Path) -> None:
