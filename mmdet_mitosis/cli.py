@@ -121,9 +121,10 @@ class Ending:
         if self.signal is not None or self._status is not None:
             self._end()
         self.signal = number
-        # torch raises where a worker ends that was told to, and Python tells of what it swallows.
+        # torch raises where a worker ends that was told to, and Python tells of destructors that
+        # swallow the interrupt, or find half of what they are to destroy.
         signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-        sys.unraisablehook = _say_no_interrupt
+        sys.unraisablehook = _say_nothing
         # Not through ``threading``, whose locks the main thread may hold just now.
         _thread.start_new_thread(self._end_later, ())
         raise Terminated if number == signal.SIGTERM else KeyboardInterrupt
@@ -155,10 +156,8 @@ class Ending:
                 signal.signal(number, action)
 
 
-def _say_no_interrupt(raised: Any) -> None:
-    """Keep quiet of an interrupt that ends in a destructor: the process ends all the same."""
-    if not issubclass(raised.exc_type, KeyboardInterrupt):
-        sys.__unraisablehook__(raised)
+def _say_nothing(raised: Any) -> None:
+    """Keep quiet of what a destructor raises, in a process that was told to end."""
 
 
 def run_script(root: Path, *command: object) -> None:

@@ -76,9 +76,18 @@ class Swallower:
         os.kill(os.getpid(), signal.SIGTERM)
 
 
+class HalfMade:
+    """Its destructor misses what an interrupt has left out."""
+
+    def __del__(self) -> None:
+        self.missing  # noqa: B018
+
+
 def test_one_in_a_destructor_shows_no_traceback(tmp_path) -> None:
     def main() -> None:
+        half = HalfMade()
         Swallower()
+        del half
         time.sleep(20)
 
     assert end(main, tmp_path, 0.2) == (143, "tool.py: terminated\n")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
+from pathlib import Path
 
 from mmdet.registry import HOOKS
 from mmengine.dist import is_main_process
@@ -10,7 +11,7 @@ from mmengine.fileio import LocalBackend
 from mmengine.hooks import CheckpointHook
 from mmengine.runner import Runner
 
-from mmdet_mitosis.fileio import clear_unfinished
+from mmdet_mitosis.fileio import clear_unfinished, write_bytes_atomic
 
 BEST_BEFORE = "best_ckpt_before"
 """Where a checkpoint keeps the name of the best one that the present one is better than."""
@@ -30,6 +31,7 @@ class LastingCheckpointHook(CheckpointHook):
         """Begin; clear away what a run that was killed left."""
         super().before_train(runner)
         self._clear_unfinished()
+        self._know_last(runner)
         before = runner.message_hub.runtime_info.get(BEST_BEFORE)
         if before and before != self.best_ckpt_path:
             self._remove(before)
@@ -62,6 +64,17 @@ class LastingCheckpointHook(CheckpointHook):
             self.best_ckpt_path = before
         elif before and before != self.best_ckpt_path:
             self._remove(before)
+
+    def _know_last(self, runner: Runner) -> None:
+        """Name the checkpoint that training goes on from, as the run that wrote it would have.
+
+        It is then written anew if its validation is the best, and MMEngine's file says its name.
+        """
+        last = runner.message_hub.runtime_info.get("last_ckpt")
+        if last and self.file_backend.isfile(last):
+            self.last_ckpt = last
+            if is_main_process():
+                write_bytes_atomic(Path(runner.work_dir, "last_checkpoint"), str(last).encode())
 
     def _clear_unfinished(self) -> None:
         """Remove checkpoints that were not finished."""

@@ -260,3 +260,28 @@ def test_what_a_run_had_no_time_to_remove_the_next_one_does(tmp_path: Path, monk
     make_runner(tmp_path, cfg, resume=True).train()
     names = {path.name for path in tmp_path.iterdir() if path.suffix in (".pth", ".tmp")}
     assert names == {"best_flat_score_iter_4.pth", "iter_4.pth"}
+
+
+def test_killed_before_the_last_checkpoint_is_named_the_next_run_names_it(
+    tmp_path: Path, monkeypatch
+) -> None:
+    """Its validation is not done either: the checkpoint gets what that brings."""
+
+    def die(runner: Runner, *args: object, **kwargs: object) -> None:
+        save(runner, *args, **kwargs)
+        if runner.iter == 3:  # of the fourth iteration, the last
+            raise KeyboardInterrupt
+
+    save, cfg = Runner.save_checkpoint, {**ITERS, "max_iters": 4}
+    runner = make_runner(tmp_path, cfg)
+    runner._val_evaluator = {"type": "Rising"}
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(Runner, "save_checkpoint", die)
+        runner.train()
+    assert (tmp_path / "last_checkpoint").read_text() == str(tmp_path / "iter_2.pth")
+    rest = make_runner(tmp_path, cfg, resume=True)
+    rest._val_evaluator = {"type": "Rising"}
+    rest.train()
+    assert (tmp_path / "last_checkpoint").read_text() == str(tmp_path / "iter_4.pth")
+    held = torch.load(tmp_path / "iter_4.pth", weights_only=False)["message_hub"]["runtime_info"]
+    assert held["best_ckpt"] == str(tmp_path / "best_flat_score_iter_4.pth")

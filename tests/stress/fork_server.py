@@ -38,6 +38,8 @@ LONGEST_END_S = 12
 NUMBERS, LABEL = 32, 200
 N_CHANGES, BEGUN, STOPPED, DONE = range(4)
 POLL_S = 0.004
+NEXT_TO_S = 0.05
+"""A signal that comes so long before the work is done can be too late."""
 
 
 class Board:
@@ -131,12 +133,11 @@ def be_command(job: dict[str, Any], board: Board) -> None:
 
     def main() -> int | None:
         board.numbers[BEGUN] = time.monotonic_ns()
-        return MAINS[name](words)
-
-    try:
-        run_main(main, f"{name}.py")
-    finally:
+        status = MAINS[name](words)
         board.numbers[DONE] = time.monotonic_ns()
+        return status
+
+    run_main(main, f"{name}.py")
 
 
 def alive_in(session: int) -> list[int]:
@@ -202,7 +203,7 @@ def run(job: dict[str, Any], board: Board) -> dict[str, Any] | None:
         sent, at = stopped, board.label
     return {
         "status": status,
-        "done": bool(done) and (sent is None or done < sent),
+        "done": bool(done) and (sent is None or done - sent < NEXT_TO_S),
         "seconds": (done or time.monotonic()) - begun,
         "end_s": None if sent is None else start + took - sent,
         "left_s": end_all(pid),
@@ -211,8 +212,9 @@ def run(job: dict[str, Any], board: Board) -> dict[str, Any] | None:
     }
 
 
-def hurry() -> None:
-    """Leave out what takes most of a tiny run's time and none of a real one's."""
+def get_ready() -> None:
+    """Leave out what takes most of a tiny run's time and none of a real one's; hear Ctrl-C."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's ``&`` has it ignored
     mmengine_config.FormatCode = lambda text, **_: (text, True)
     mmengine_runner.collect_env = dict
     gc.collect()
@@ -221,7 +223,7 @@ def hurry() -> None:
 
 def main() -> None:
     """Serve until nobody asks any more."""
-    hurry()
+    get_ready()
     board, answers = Board(), os.fdopen(os.dup(1), "w")
     for line in sys.stdin:
         job = json.loads(line)

@@ -198,9 +198,9 @@ def wrong_end(command: str, stop: dict, ended: dict, said: str) -> list[str]:
     sentence = f"{command}.py: {SENTENCES[number]}"
     if ended["end_s"] > MOST_END_S:
         faults.append(f"took {ended['end_s']:.1f} s to end ({ended['at']})")
-    if ended["done"] and ended["status"] == -number:
-        return faults  # all was done, and Python itself about to end
-    if ended["status"] not in (128 + number, 0):
+    if ended["done"] and ended["status"] in (-number, 0):
+        return faults  # Python itself was about to end
+    if ended["status"] != 128 + number:
         faults.append(f"status {ended['status']} ({ended['at']}): {said[-600:]}")
     if "Traceback" in said or "Exception" in said:
         faults.append(f"no sentence ({ended['at']}): {said[-900:]}")
