@@ -33,7 +33,7 @@ def rename(name: str, scanner: str | None = None):
 
 
 def hostile_page(root: Path, name: str) -> str:
-    texts = {"threshold_from": f"{name} \ud800", "checkpoint": name, "versions": {name: name}}
+    texts = {"threshold_from": name, "checkpoint": name, "versions": {name: name}}
     work = make_run(root, change=rename(name), **texts)
     (work / "tiny.py").write_text(f"# {name}\n{CONFIG}", errors="replace")
     return write_report(work).read_text()
