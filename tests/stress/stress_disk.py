@@ -148,10 +148,10 @@ def test_files_that_may_not_grow(case: Case, tested: Path, tmp_path: Path) -> No
     out, lost = tmp_path / "out", []
     start(case, out, tested)
     before = snapshot(out)
-    for size in (700, 20_000):
+    for size in (300, 20_000):
         ended = run_forked(case.name, case.words(out), lambda: limit_files(size))  # noqa: B023
         lost += faults(out, before, ended.status)
-        if ended.status or size == 700:
+        if ended.status or size == 300:
             lost += unclear(ended, SPACE)
     print(f"\n{case.name}: 2 limits of the size of files; lost: {lost or 'nothing'}")
     assert not lost
@@ -178,7 +178,7 @@ def test_folder_that_cannot_be_written_to(case: Case, tested: Path, tmp_path: Pa
 def test_large_slide_in_little_memory(tested: Path, tmp_path: Path) -> None:
     side, room = 40_000, 1024
     slide, out = tmp_path / "slide.tif", tmp_path / "out"
-    write_slide(slide, side, 0.002)
+    write_slide(slide, side, 0.0002)
     words = [slide, "--checkpoint", next(tested.glob("best_*.pth")), "--threshold", 0.5]
     words += ["--device", "cpu", "--batch-size", 1, "--workers", 0, "--out", out]
     ended = run_forked("infer", words, lambda: limit_memory(room))
