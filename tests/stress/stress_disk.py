@@ -185,12 +185,12 @@ def test_large_slide_in_little_memory(tested: Path, tmp_path: Path) -> None:
     assert ended.status == 0, ended.said
     before = snapshot(out)
     words += ["--picture-side", 300]
-    tries, lost = [8, 32, 128, 256], []
+    tries, lost = [8, 32], []
     for less in tries:
         ended = run_forked("infer", words, lambda: limit_memory(less))  # noqa: B023
         lost += [f"{less} MiB: {one}" for one in faults(out, before, ended.status)]
         if ended.status:
-            lost += [f"{less} MiB: {one}" for one in unclear(ended, "memory|alloc|[Ii]nsufficient")]
+            lost += [f"{less} MiB: {one}" for one in unclear(ended, "memory|alloc|thread")]
     print(
         f"\ninfer: {side} x {side} px ({3 * side**2 / 2**20:.0f} MiB) with {room} MiB beside the "
         f"program, and {len(tries)} limits below; lost: {lost or 'nothing'}"
