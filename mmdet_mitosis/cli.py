@@ -25,6 +25,7 @@ SENTENCES = {signal.SIGINT: "interrupted", signal.SIGTERM: "terminated"}
 TOLD = (ValueError, OSError, NotImplementedError, MemoryError)
 GRACE_S = 5.0
 """A command that is told to end has so long to do it its own way."""
+WATCH_S = 1.0
 DIRECTIONS = "\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069"
 CONTROL = re.compile(f"[\x00-\x1f\x7f-\x9f\u2028\u2029{DIRECTIONS}]")
 """What moves the cursor, ends a line, or turns the direction of reading."""
@@ -99,6 +100,7 @@ class Ending:
         for number in SENTENCES:
             if signal.getsignal(number) is not signal.SIG_IGN:
                 signal.signal(number, self._come)
+        self._process = os.getpid()
         os.register_at_fork(after_in_child=self._leave_to_parent)
 
     def leave(self, status: int) -> NoReturn:
@@ -151,9 +153,19 @@ class Ending:
 
     def _leave_to_parent(self) -> None:
         """Leave Ctrl-C to the parent, in a process that it has forked to work for it."""
-        for number, action in ((signal.SIGINT, signal.SIG_IGN), (signal.SIGTERM, signal.SIG_DFL)):
-            if signal.getsignal(number) == self._come:
-                signal.signal(number, action)
+        actions = {signal.SIGINT: signal.SIG_IGN, signal.SIGTERM: signal.SIG_DFL}
+        ours = [number for number in actions if signal.getsignal(number) == self._come]
+        for number in ours:
+            signal.signal(number, actions[number])
+        if ours:
+            _thread.start_new_thread(_end_with, (self._process,))
+
+
+def _end_with(parent: int) -> None:
+    """End this process soon after its parent: torch's workers look who that is, and may be late."""
+    while os.getppid() == parent:
+        time.sleep(WATCH_S)
+    os._exit(1)
 
 
 def _say_nothing(raised: Any) -> None:

@@ -169,3 +169,19 @@ def test_a_signal_that_was_ignored_stays_so(tmp_path) -> None:
         assert end(main, tmp_path) == (4, "")
     finally:
         signal.signal(signal.SIGINT, before)
+
+
+def test_a_worker_ends_with_a_command_that_is_killed(tmp_path) -> None:
+    path = tmp_path / "pid.txt"
+
+    def main() -> None:
+        process = FORK.Process(target=time.sleep, args=(60,))
+        process.start()
+        path.write_text(str(process.pid))
+        os.kill(os.getpid(), signal.SIGKILL)
+
+    assert end(main, tmp_path) == (-signal.SIGKILL, "")
+    pid, last = int(path.read_text()), time.monotonic() + 20
+    while is_running(pid) and time.monotonic() < last:
+        time.sleep(0.05)
+    assert not is_running(pid)
