@@ -16,6 +16,7 @@ from mmengine.optim import build_optim_wrapper
 from mmengine.registry import PARAM_SCHEDULERS, init_default_scope
 from mmengine.runner import Runner
 
+from benchmarks.switches import DOCS, read_switches
 from mmdet_mitosis.datasets import NegativeRatioSampler
 from mmdet_mitosis.engine import CompileHook
 from mmdet_mitosis.engine.bfloat16_optim_wrapper import use_mixed_precision
@@ -30,90 +31,13 @@ from tests.make_data import CONFIGS, disc
 SIZE = (300, 160)
 BASE = CONFIGS / "maskrcnn_r18_demo.py"
 
-PIPELINE = """
-train_pipeline = [
-    dict(type="LoadWindow"),
-    dict(type="LoadAnnotations", with_bbox=True, with_mask=True),
-    _base_.stain,
-    {step},
-    dict(type="RandomFlip", prob=0.5, direction="horizontal"),
-    dict(type="PackDetInputs", meta_keys=(*_base_.meta_keys, "flip", "flip_direction")),
-]
-train_dataloader = dict(dataset=dict(pipeline=train_pipeline))
-"""
-SWITCHES = {
-    "quarter turns": PIPELINE.replace("{step}", 'dict(type="RotateWindow")'),
-    "copy-paste": PIPELINE.replace(
-        "{step}",
-        """dict(
-        type="CopyPasteMitoses",
-        ann_file="ROOT/annotations/train.json",
-        img_prefix="ROOT/images/",
-        steps=[_base_.stain],
-        prob=0.5,
-    )""",
-    ),
-    "hard negatives": """
-train_dataloader = dict(
-    sampler=dict(hard_share=0.5, hard_file="ROOT/candidates/train.json")
-)
-""",
-    "hard regions": """
-model = dict(train_cfg=dict(rcnn=dict(sampler=dict(type="OHEMSampler"))))
-""",
-    "focal loss of proposals": """
-model = dict(
-    rpn_head=dict(
-        loss_cls=dict(_delete_=True, type="FocalLoss", use_sigmoid=True, gamma=2.0, alpha=0.25),
-        init_cfg=dict(
-            type="Normal",
-            layer="Conv2d",
-            std=0.01,
-            override=dict(type="Normal", name="rpn_cls", std=0.01, bias_prob=0.01),
-        ),
-    ),
-    train_cfg=dict(rpn=dict(sampler=dict(_delete_=True, type="PseudoSampler"))),
-)
-""",
-    "focal loss of regions": """
-model = dict(
-    roi_head=dict(
-        bbox_head=dict(
-            loss_cls=dict(_delete_=True, type="FocalLoss", use_sigmoid=True, loss_weight=4.0)
-        )
-    )
-)
-""",
-    "fitted anchors": """
-model = dict(rpn_head=dict(anchor_generator=dict(scales=[5, 7])))
-""",
-    "averaged weights": """
-custom_hooks = [
-    *_base_.custom_hooks,
-    dict(
-        type="EMAHook", ema_type="ExpMomentumEMA", momentum=0.01, gamma=100, update_buffers=True
-    ),
-]
-""",
-    "channels last": """
-custom_hooks = [*_base_.custom_hooks, dict(type="ChannelsLastHook")]
-""",
-    "compiled": """
-custom_hooks = [*_base_.custom_hooks, dict(type="CompileHook", backend="eager")]
-""",
-    "bfloat16": """
-optim_wrapper = dict(type="BFloat16OptimWrapper")
-""",
-    "look-alikes": """
-classes = ("mitosis", "look-alike")
-model = dict(roi_head=dict(bbox_head=dict(num_classes=2), mask_head=dict(num_classes=2)))
-train_dataloader = dict(dataset=dict(metainfo=dict(classes=classes)))
-val_dataloader = dict(dataset=dict(metainfo=dict(classes=classes)))
-test_dataloader = dict(dataset=dict(metainfo=dict(classes=classes)))
-""",
-    "none": "",
-}
-"""The lines of each; ROOT is the folder of the data."""
+SWITCHES = {**read_switches(), "none": ""}
+"""The lines of each."""
+
+
+def test_each_section_has_its_lines() -> None:
+    headings = [line for line in DOCS.read_text().splitlines() if line.startswith("## ")]
+    assert len(headings) == len(read_switches()) > 10
 
 
 @pytest.fixture(scope="module")
@@ -139,7 +63,8 @@ def configure(root, tmp_path_factory):
     def made(name: str) -> Config:
         folder = tmp_path_factory.mktemp("config")
         path = folder / "child.py"
-        lines = SWITCHES[name].replace("ROOT", str(root))
+        lines = SWITCHES[name].replace("_base_.data_root", repr(f"{root}/"))
+        lines = lines.replace('"CompileHook"', '"CompileHook", backend="eager"')
         path.write_text(f"_base_ = {str(BASE)!r}\n{lines}")
         cfg = Config.fromfile(path)
         make_data.shrink(cfg.model)
@@ -203,7 +128,7 @@ def test_hard_windows_and_steps_are_those_of_the_lines(configure):
     init_default_scope(cfg.default_scope)
     sampler = Runner.build_dataloader(cfg.train_dataloader, seed=0).sampler
     assert isinstance(sampler, NegativeRatioSampler) and len(sampler.hard) and sampler.n_hard
-    for name, kind in (("quarter turns", RotateWindow), ("copy-paste", CopyPasteMitoses)):
+    for name, kind in (("quarter turns and flips", RotateWindow), ("copy-paste", CopyPasteMitoses)):
         loader = Runner.build_dataloader(configure(name).train_dataloader, seed=0)
         assert any(isinstance(step, kind) for step in loader.dataset.pipeline.transforms)
 
