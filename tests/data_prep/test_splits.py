@@ -242,3 +242,35 @@ def test_a_split_file_that_is_nested_too_deeply(tmp_path: Path) -> None:
     path.write_text("[" * 100_000)
     with pytest.raises(ValueError, match=r"split\.json is no json.*nested too deeply"):
         check_split(str(path))
+
+
+@pytest.mark.parametrize("scanners", [["A"], ["A", "B"]])
+def test_of_many_deals_the_most_even_one_is_taken(scanners: list[str]) -> None:
+    # Pairs of 10 and 1, 9 and 2, 8 and 3: one deal of six gives each fold as many mitoses.
+    fields = [
+        field(f"{scanner}{n}", f"{scanner}{n}", n, scanner)
+        for scanner in scanners
+        for n in (10, 9, 8, 3, 2, 1)
+    ]
+    parts, _, _ = assign(archive(*fields), "kfold:3")
+    for i in (1, 2, 3):
+        tested = parts[f"fold_{i}/test"]
+        for scanner in scanners:
+            assert sum(len(f.mitoses) for f in tested if f.scanner == scanner) == 11
+
+
+def test_folds_without_ties_depend_on_the_seed_too() -> None:
+    made = archive(*(field(f"{n:02d}", f"{n}", n) for n in range(12)))
+    found = {tuple(names(assign(made, "kfold:3", seed)[0])["fold_1/test"]) for seed in range(6)}
+    assert len(found) > 1
+    assert names(assign(made, "kfold:3")[0]) == names(assign(made, "kfold:3", 0)[0])
+
+
+def test_a_split_that_names_no_case_and_cases_that_are_missing_are_told() -> None:
+    with pytest.raises(ValueError, match=r"its cases \(it names none\)"):
+        divide((field("01", "a"),), {"train": ["01"], "val": [], "test": []})
+    with pytest.raises(ValueError, match=r"its cases \(04 05\)"):
+        divide((field("01", "a"),), {"train": ["01"], "val": ["04", "05"], "test": []})
+    fields = tuple(field(case, case) for case in ("01", "04", "27"))
+    *_, missing = divide(fields, {**SPLIT, "train": ["01", "02", "03"]})
+    assert missing == ["train: 2 of 3 cases are not in the archive: 02 03"]

@@ -155,16 +155,16 @@ def test_limits_of_little() -> None:
 
 
 def test_agreement_holds_each_of_them() -> None:
-    truth, predicted, area = [2, 14, 30, 8], [3, 20, 21, 12], [2.0, 2.0, 4.0, 2.0]
+    truth, predicted, area = [2, 14, 30, 8], [3, 20, 21, 8], [2.0, 2.0, 4.0, 2.0]
     found = count_agreement(truth, predicted, area)
     assert found.n_cases == 4
     assert (found.bias, found.limit_low, found.limit_high) == bland_altman(truth, predicted)
     assert found.pearson == pearson(truth, predicted)
     assert found.spearman == spearman(truth, predicted)
-    assert found.kappa == quadratic_kappa([1, 2, 3, 1], [1, 2, 2, 2])
-    # In 2 mm²: 2, 14, 15, 8 and 3, 20, 10.5 (11), 12
-    assert found.kappa_scaled == quadratic_kappa([1, 2, 2, 1], [1, 2, 1, 2])
-    assert found.kappa != found.kappa_scaled
+    assert found.kappa == quadratic_kappa([1, 2, 3, 1], [1, 2, 2, 1])
+    # In 2 mm²: 2, 14, 15, 8 and 3, 20, 10.5 (11), 8
+    assert found.kappa_scaled == quadratic_kappa([1, 2, 2, 1], [1, 2, 1, 1])
+    assert 0 < found.kappa_scaled != found.kappa > 0
 
 
 def test_what_does_not_belong_together_is_named() -> None:

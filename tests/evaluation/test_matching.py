@@ -209,3 +209,13 @@ def test_counts_add_up_and_optimal_finds_no_fewer_than_greedy() -> None:
         assert optimal.tp >= greedy.tp
         more += optimal.tp > greedy.tp
     assert more
+
+
+def test_no_radius_is_infinite_and_the_smallest_still_match() -> None:
+    points = np.array([[0.0, 0.0], [0.002, 0.0]])
+    for method in MATCH_METHODS:
+        with pytest.raises(ValueError, match="radius"):
+            match_points(points, points, np.inf, [0.5, 0.5], method)
+    # Far under a pixel the most pairs are still what counts, not the shortest.
+    found = match_points([[0.0, 0.0], [0.001, 0.0]], [[0.001, 0.0], [0.002, 0.0]], 0.001)
+    assert sorted(map(tuple, np.asarray(found)[:, :2].astype(int).tolist())) == [(0, 0), (1, 1)]

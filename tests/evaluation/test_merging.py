@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from mmdet_mitosis.evaluation.functional import merge_windows
+from mmdet_mitosis.evaluation.functional.merging import BORDER_PX
 from mmdet_mitosis.geometry.windows import field_windows
 
 RADIUS = 25.0
@@ -19,11 +20,12 @@ def merge(
     detections: list[tuple[int, list[float], float]],
     windows: np.ndarray = FIELD,
     radius: float = RADIUS,
+    border_px: float = BORDER_PX,
 ) -> list[int]:
     """Merge detections given as window, box and score; the rows that stay."""
     index, boxes, scores = (np.array(part) for part in zip(*detections, strict=True))
     centers = (boxes[:, :2] + boxes[:, 2:]) / 2
-    return merge_windows(centers, scores, boxes, index, windows, radius).tolist()
+    return merge_windows(centers, scores, boxes, index, windows, radius, border_px).tolist()
 
 
 def random_detections(seed: int) -> tuple[np.ndarray, ...]:
@@ -180,3 +182,28 @@ def test_what_does_not_belong_together_is_named(wrong: dict, message: str) -> No
     }
     with pytest.raises(ValueError, match=message):
         merge_windows(**{**right, **wrong})
+
+
+def test_a_box_is_whole_up_to_the_very_limit_of_its_window() -> None:
+    # Windows at 0 and 205: what ends 512 - 4 = 508 px from the left is not cut by the first, and
+    # what begins at 205 + 4 = 209 px is whole in the second.
+    two = FIELD[:2]
+    whole, cut = [480.0, 244.0, 508.0, 268.0], [480.0, 244.0, 508.1, 268.0]
+    assert merge([(0, whole, 0.9)], two, border_px=4) == [0]
+    assert merge([(0, cut, 0.9)], two, border_px=4) == []
+    from_right, cut_left = [209.0, 244.0, 230.0, 268.0], [208.9, 244.0, 230.0, 268.0]
+    assert merge([(1, from_right, 0.9)], two, border_px=4) == [0]
+    assert merge([(1, cut_left, 0.9)], two, border_px=4) == []
+    # Cut by the first on its right; whole in the second from its limit on, and not before it.
+    for start, kept in ((209.0, []), (208.9, [0])):
+        assert merge([(0, [start, 244.0, 509.0, 268.0], 0.9)], two, border_px=4) == kept
+    for end, kept in ((508.0, []), (508.1, [0])):
+        assert merge([(1, [208.0, 244.0, end, 268.0], 0.9)], two, border_px=4) == kept
+
+
+def test_boxes_that_cut_each_other_one_way_alone_are_left_to_who_has_them_whole() -> None:
+    windows = np.array([[0, 0, 100, 50], [60, 0, 160, 50], [30, 0, 130, 50], [200, 0, 300, 50]])
+    first, second = [80.0, 10.0, 99.0, 40.0], [61.0, 10.0, 99.0, 40.0]
+    # Window 1 has the first box whole, window 0 cuts the second; window 2 has both whole.
+    found = [(0, first, 0.9), (1, second, 0.8), (2, [62.0, 10.0, 99.0, 40.0], 0.5)]
+    assert merge(found, windows, border_px=2) == [2]

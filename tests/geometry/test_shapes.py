@@ -207,3 +207,26 @@ def test_clipping_leaves_what_lies_inside_as_it_is() -> None:
     distances = np.abs(clipped[:, None] - outline[None]).max(axis=2).min(axis=1)
     assert distances.max() <= 0.005  # rounded to 0.01 px, and nothing else
     assert clip_to_field([outline + 1000], 200, 200) == []
+
+
+def test_a_mixture_is_drawn_unless_another_shape_is_named() -> None:
+    kinds = {synthetic_polygon(center, 0.25, "01|01/01")[0] for center in CENTERS}
+    assert kinds == {"circle", "ellipse"}
+    for center in CENTERS[:9]:
+        for one, other in zip(
+            synthetic_polygon(center, 0.25, "01|01/01"), draw(center, seed=0), strict=True
+        ):
+            np.testing.assert_array_equal(one, other)
+
+
+def test_pixels_with_one_missing_between_them_are_two_parts() -> None:
+    parts = pixel_polygons(np.array([[0, 0], [1, 0], [3, 0]]))
+    covered = rasterise(parts, 6, 3)
+    assert len(parts) == 2 and covered[0].tolist() == [True, True, False, True, False, False]
+
+
+def test_outlines_end_at_the_field_s_borders_to_a_hundredth_of_a_pixel() -> None:
+    outline = np.array([[-1.0, -1.0], [2.12345, -1.0], [2.12345, 0.4], [-1.0, 0.4]])
+    (flat,) = clip_to_field([outline], 10, 10)
+    corners = np.reshape(flat, (-1, 2))
+    assert corners.min(axis=0).tolist() == [0, 0] and corners.max(axis=0).tolist() == [2.12, 0.4]

@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 import shapely
 
+from mmdet_mitosis.geometry import windows
 from mmdet_mitosis.geometry.windows import (
     clip_object,
     field_windows,
@@ -151,3 +152,24 @@ def test_an_outline_that_crosses_itself_is_measured_by_what_it_fills() -> None:
 
 def test_bounds_of_all_parts() -> None:
     assert polygons_bbox([[1.0, 2, 5, 2, 5, 9], [-3.0, 4, 0, 4, 0, 5]]) == [-3, 2, 5, 9]
+
+
+def test_windows_of_one_pixel() -> None:
+    assert window_origins(3, 1, 0.0) == [0, 1, 2]
+
+
+def test_a_field_of_too_many_windows_is_refused(monkeypatch) -> None:
+    monkeypatch.setattr(windows, "MAX_WINDOWS", 6)
+    assert len(field_windows(30, 20, 10, 0.0)) == 6
+    said = "30 x 21 px are 9 windows of 10 px with an overlap of 0; expected at most 6"
+    with pytest.raises(ValueError, match=said):
+        field_windows(30, 21, 10, 0.0)
+
+
+def test_a_part_of_a_pixel_is_visible() -> None:
+    square = [9.5, 2.0, 11.5, 2.0, 11.5, 4.0, 9.5, 4.0]
+    visible, fraction = clip_object([square], [0, 0, 10, 10])
+    assert shapely.Polygon(np.reshape(visible[0], (-1, 2))).area == pytest.approx(1.0)
+    assert fraction == pytest.approx(0.25)
+    visible, fraction = clip_object([square], [0, 0, 10, 3])
+    assert len(visible) == 1 and fraction == pytest.approx(0.125)
