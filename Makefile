@@ -3,7 +3,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 DEMO := demo
-EXTRAS ?= dev
+EXTRAS ?= lite,dev
 JOBS ?= auto
 
 .DEFAULT_GOAL := help

@@ -56,7 +56,6 @@ setup(
         "lite": ["mmcv-lite>=2.1.0,<2.2"],
         "compiled": ["mmcv>=2.0.0,<2.2"],
         "dev": [
-            "mmcv-lite>=2.1.0,<2.2",
             "pytest>=8.0",
             "ruff>=0.6",
             "pyarrow>=14",
