@@ -13,6 +13,7 @@ import warnings
 import torch
 
 from mmdet_mitosis.compat.checkpoints import allow_checkpoints, loads_safely, warn_if_unsafe
+from mmdet_mitosis.compat.compiled import lay_out_inputs
 from mmdet_mitosis.compat.operators import MissingOperatorError, Operators
 
 __all__ = [
@@ -43,7 +44,7 @@ def install() -> str:
     importlib.import_module("mmcv")
     fault = ""
     try:
-        importlib.import_module("mmcv._ext")
+        compiled = importlib.import_module("mmcv._ext")
     except ImportError as error:
         if not (isinstance(error, ModuleNotFoundError) and error.name == "mmcv._ext"):
             fault = " ".join(str(error).split())
@@ -53,6 +54,7 @@ def install() -> str:
                 stacklevel=2,
             )
     else:
+        lay_out_inputs(compiled)
         return COMPILED
     sys.modules["mmcv._ext"] = Operators(fault)
     return TORCHVISION

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import sys
 import tempfile
+import warnings
 from pathlib import Path
 
 from .check import NOTE, STOP, Check, installed, why_not
@@ -28,7 +29,9 @@ def check_operators() -> Check:
     """Examine what answers mmcv's operators."""
     from mmdet_mitosis import compat
 
-    backend = compat.install()
+    with warnings.catch_warnings():  # the table says it
+        warnings.simplefilter("ignore")
+        backend = compat.install()
     fault = getattr(sys.modules["mmcv._ext"], "fault", "")
     if fault:
         advice = (

@@ -153,7 +153,7 @@ class Cohort:
                     tqdm.write(f"{given.name}: another process is at it")
         # Whatever a file can do to its readers must not stop the others.
         except Exception as error:
-            if isinstance(error, torch.OutOfMemoryError):
+            if isinstance(error, torch.cuda.OutOfMemoryError):
                 raise
             reason = " ".join(str(error).split()) or type(error).__name__
             tqdm.write(printable(with_file(str(given.path), reason)))

@@ -17,6 +17,7 @@ from torch.torch_version import TorchVersion
 from mmdet_mitosis import compat
 from mmdet_mitosis.compat import checkpoints
 from mmdet_mitosis.engine.checkpoints import read_checkpoint
+from tests.installed import needs_safe_loading
 
 
 class Line(BaseModel):
@@ -112,6 +113,7 @@ class Reduced:
         return self.call
 
 
+@needs_safe_loading
 @pytest.mark.parametrize(
     ("function", "args", "reason"),
     [
@@ -205,6 +207,7 @@ def test_safety_is_known_by_version(monkeypatch, version: str, safe: bool) -> No
     assert compat.loads_safely() is safe
 
 
+@needs_safe_loading
 def test_older_torch_loads_and_says_that_it_is_not_safe(tmp_path, monkeypatch, recwarn) -> None:
     torch.save({"state_dict": {}, "meta": {"a": Path("a")}}, tmp_path / "a.pth")
     with pytest.raises(ValueError, match="holds pathlib"):
@@ -219,6 +222,7 @@ def test_older_torch_loads_and_says_that_it_is_not_safe(tmp_path, monkeypatch, r
     ]
 
 
+@needs_safe_loading
 def test_older_torch_is_given_no_names(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(torch, "__version__", TorchVersion("2.5.1"))
     # 2.4 and 2.5 have the function, which takes no stand-ins.

@@ -9,6 +9,9 @@ from mmcv.ops.multi_scale_deform_attn import MultiScaleDeformableAttnFunction
 from torch.autograd import gradcheck
 
 from tests.compat.test_deform_conv import bilinear
+from tests.installed import needs_torchvision_operators
+
+pytestmark = needs_torchvision_operators
 
 SHAPES = torch.tensor([[3, 4], [2, 1]])
 STARTS = torch.tensor([0, 12])

@@ -15,6 +15,10 @@ from mmcv.ops import (
 from torch import nn
 from torch.autograd import gradcheck
 
+from tests.installed import needs_torchvision_operators
+
+pytestmark = needs_torchvision_operators
+
 
 def bilinear(image, y: float, x: float) -> float:
     """Interpolate (H, W) at a point; what lies outside is zero."""

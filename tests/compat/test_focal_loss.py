@@ -9,6 +9,10 @@ import torch
 from mmcv.ops import SigmoidFocalLoss, sigmoid_focal_loss
 from torch.autograd import gradcheck
 
+from tests.installed import needs_torchvision_operators
+
+pytestmark = needs_torchvision_operators
+
 
 def slow_focal_loss(scores, target, gamma: float, alpha: float, weight=None) -> torch.Tensor:
     """Minus alpha (1 - p) ** gamma log p, p the probability of what is true (Lin et al., 2017)."""

@@ -5,6 +5,10 @@ import pytest
 import torch
 from mmcv.ops import batched_nms, nms
 
+from tests.installed import needs_torchvision_operators
+
+pytestmark = needs_torchvision_operators
+
 
 def slow_nms(boxes, scores, threshold: float, offset: int) -> list[int]:
     """Take boxes surest first; each drops those that overlap it by more than the threshold."""

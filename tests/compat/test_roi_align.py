@@ -9,6 +9,10 @@ import torch
 from mmcv.ops import RoIAlign, roi_align
 from torch.autograd import gradcheck
 
+from tests.installed import needs_torchvision_operators
+
+pytestmark = needs_torchvision_operators
+
 
 def sample(image, y: float, x: float) -> float:
     """Interpolate (H, W) at a point: beyond one pixel outside 0, within it the border's."""

@@ -77,7 +77,7 @@ def test_compiled_is_the_same(trained, plain, monkeypatch) -> None:
     compiler = functools.partial(torch.compile, backend=backend)
     monkeypatch.setattr(torch, "compile", compiler)
     detector, found = look(trained, Speed(compiled=True))
-    assert sum(traced) > 60  # the convolutions, and what follows them
+    assert sum(traced) > 40  # the convolutions, and what follows them
     assert len(found) == len(plain[1])
     assert share_found(plain[1], found, 0.01, 1e-4) == 1
     assert detector.model.state_dict().keys() == plain[0].model.state_dict().keys()

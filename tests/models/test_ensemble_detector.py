@@ -10,6 +10,7 @@ from mmengine.optim import build_optim_wrapper
 from mmdet_mitosis.evaluation.windows import window_detections
 from mmdet_mitosis.models.views import VIEW_SETS
 from tests import make_data
+from tests.installed import needs_torchvision_operators
 from tests.make_data import CONFIGS
 from tests.models.small import candidate_config, image, sample
 from tests.models.test_consensus import slow
@@ -190,6 +191,7 @@ def test_nothing_found_is_an_empty_prediction() -> None:
         assert len(found.masks) == 0
 
 
+@needs_torchvision_operators  # compiled mmcv has no bfloat16 on CPUs
 def test_lower_precision_keeps_the_digits_of_places() -> None:
     model, images = build(mask_rcnn(), views="all"), [image(0, (64, 96))]
     with torch.autocast("cpu", torch.bfloat16):

@@ -11,6 +11,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from mmdet_mitosis import stain
 from mmdet_mitosis.stain import NORMALIZERS, ColorFit, MacenkoNormalizer, StainFit, torch_batch
 from mmdet_mitosis.stain.torch_batch import TorchNormalizer
+from tests.installed import needs_half_precision
 
 SCANNERS = (
     np.array([[0.57, 0.22], [0.72, 0.90], [0.40, 0.38]]),
@@ -179,7 +180,9 @@ def test_parts_do_not_show(normalizer, crops, fits, at_once, monkeypatch):
     assert torch.equal(TorchNormalizer(normalizer).normalize(crops, fits), whole)
 
 
-@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
+@pytest.mark.parametrize(
+    "dtype", [torch.bfloat16, pytest.param(torch.float16, marks=needs_half_precision)]
+)
 def test_autocast_changes_nothing(normalizer, crops, fits, dtype):
     torch_normalizer = TorchNormalizer(normalizer)
     expected, expected_fit = (

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 import torch
 
+from tests.installed import needs_safe_loading
 from tests.tools.commands import CONFIG, ROOT
 
 
@@ -127,6 +128,7 @@ def test_weights_that_are_not_there(end, tmp_path: Path) -> None:
     assert not (tmp_path / "work").exists()
 
 
+@needs_safe_loading
 @pytest.mark.parametrize("option", ["--load-from", "--resume"])
 def test_weights_that_would_run_code_do_not(end, option: str, tmp_path: Path) -> None:
     path, proof = tmp_path / "evil.pth", tmp_path / "proof"
