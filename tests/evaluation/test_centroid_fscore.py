@@ -236,7 +236,6 @@ def run_rank(rank: int, folder: str) -> None:
         metric.process({}, [samples[index].to_dict()])
     metrics = metric.evaluate(len(samples))
     write(Path(folder) / f"rank{rank}.json", {"indices": indices, "metrics": metrics})
-    torch.distributed.destroy_process_group()
 
 
 def test_two_processes_give_the_figures_of_one_to_the_last_digit(tmp_path) -> None:
