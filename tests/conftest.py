@@ -23,6 +23,15 @@ def mmdet_scope():
         yield
 
 
+@pytest.fixture(autouse=True, scope="module")
+def scope_as_before() -> Iterator[None]:
+    """Take back the default scope that a runner has set, where later files find no names."""
+    before = dict(DefaultScope._instance_dict)
+    yield
+    DefaultScope._instance_dict.clear()
+    DefaultScope._instance_dict.update(before)
+
+
 @pytest.fixture(autouse=True)
 def no_logger_of_another_test() -> Iterator[None]:
     """Forget MMEngine's loggers: they are named by the second, and write where pytest listened."""
