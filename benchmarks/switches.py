@@ -46,11 +46,7 @@ data_root = "{data}/"
 max_iters = {iterations}
 
 train_pipeline = [
-    dict(type="LoadWindow"),
-    dict(type="LoadAnnotations", with_bbox=True, with_mask=True),
-    _base_.stain,
-    dict(type="RandomFlip", prob=0.5, direction="horizontal"),
-    dict(type="PackDetInputs", meta_keys=(*_base_.meta_keys, "flip", "flip_direction")),
+    step for step in _base_.train_pipeline if step["type"] not in ("StainAugment", "RotateWindow")
 ]
 train_dataloader = dict(dataset=dict(data_root=data_root, pipeline=train_pipeline))
 val_dataloader = dict(dataset=dict(data_root=data_root))
