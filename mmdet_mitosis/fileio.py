@@ -48,12 +48,16 @@ def write_json_atomic(path: str | Path, value: Any) -> None:
 
     Args:
         path: File to write; its folder is made where it is missing.
-        value: What json can hold.
+        value: What json can hold; it has no NaN and no infinity.
 
     Raises:
+        ValueError: If a number is not finite.
         OSError: If it cannot be written; nothing is left behind.
     """
-    text = json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+    try:
+        text = json.dumps(value, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+    except ValueError as error:
+        raise ValueError(f"{path} was not written: {error}") from error
     write_bytes_atomic(path, f"{text}\n".encode())
 
 

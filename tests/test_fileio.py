@@ -3,6 +3,7 @@
 import os
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from mmdet_mitosis.fileio import (
@@ -29,6 +30,9 @@ def test_value_that_json_cannot_hold_leaves_the_old_file(tmp_path: Path) -> None
         write_json_atomic(tmp_path / "a.json", object())
     with pytest.raises(TypeError):
         write_json_atomic(tmp_path / "new" / "a.json", object())
+    for number in (float("nan"), float("inf"), np.float64("-inf")):
+        with pytest.raises(ValueError, match=r"a\.json was not written: .*not JSON compliant"):
+            write_json_atomic(tmp_path / "a.json", {"f": [number]})
     assert below(tmp_path) == {"a.json"}
     assert (tmp_path / "a.json").read_text() == "1\n"
 

@@ -22,6 +22,7 @@ custom_hooks = [
     dict(type="ClassCheckHook"),
     dict(type="ThresholdHook"),
     dict(type="CheckpointMatchHook"),
+    dict(type="DivergenceHook"),
     dict(type="StainReportHook"),
     dict(type="TimingHook"),
     dict(type="IterationSeedHook"),

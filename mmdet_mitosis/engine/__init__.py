@@ -5,6 +5,7 @@ from mmdet_mitosis.engine.channels_last_hook import ChannelsLastHook
 from mmdet_mitosis.engine.checkpoint_match_hook import CheckpointMatchHook
 from mmdet_mitosis.engine.class_check_hook import ClassCheckHook
 from mmdet_mitosis.engine.compile_hook import CompileHook
+from mmdet_mitosis.engine.divergence_hook import DivergenceHook
 from mmdet_mitosis.engine.iteration_seed_hook import IterationSeedHook
 from mmdet_mitosis.engine.lasting_checkpoint_hook import LastingCheckpointHook
 from mmdet_mitosis.engine.resumable_early_stopping_hook import ResumableEarlyStoppingHook
@@ -21,6 +22,7 @@ __all__ = [
     "CheckpointMatchHook",
     "ClassCheckHook",
     "CompileHook",
+    "DivergenceHook",
     "IterationSeedHook",
     "LastingCheckpointHook",
     "ResumableEarlyStoppingHook",

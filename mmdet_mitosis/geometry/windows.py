@@ -82,11 +82,33 @@ def clip_object(polygons: Polygons, window_xyxy: Sequence[int]) -> tuple[list[li
     for flat in polygons:
         shape = shapely.make_valid(shapely.Polygon(np.reshape(flat, (-1, 2))))
         area += shape.area
-        for part in _polygon_parts(shapely.clip_by_rect(shape, x1, y1, x2, y2)):
+        for part in _polygon_parts(clip_shape(shape, x1, y1, x2, y2)):
             visible += part.area
             ring = np.asarray(part.exterior.coords)[:-1] - (x1, y1)
             clipped.append(ring.ravel().tolist())
     return clipped, min(1.0, visible / area) if area else 0.0
+
+
+def clip_shape(
+    shape: shapely.Geometry, x1: float, y1: float, x2: float, y2: float
+) -> shapely.Geometry:
+    """Cut a valid shape to a rectangle.
+
+    Args:
+        shape: The shape, px.
+        x1: Left side of the rectangle, px.
+        y1: Its upper side, px.
+        x2: Its right side, px.
+        y2: Its lower side, px.
+
+    Returns:
+        What of the shape lies inside, of any kind.
+    """
+    try:
+        return shapely.clip_by_rect(shape, x1, y1, x2, y2)
+    except shapely.errors.GEOSException:
+        # Of a part that is all but a line, the fast way may leave too few points.
+        return shapely.intersection(shape, shapely.box(x1, y1, x2, y2))
 
 
 def _polygon_parts(shape: shapely.Geometry) -> list[shapely.Polygon]:

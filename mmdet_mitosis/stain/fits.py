@@ -10,10 +10,12 @@ import numpy as np
 
 MAX_DENSITY = 10
 """Beyond any optical density of a stain; columns of unit length have at most 1."""
-MAX_CONCENTRATION = 1000
-"""Beyond any concentration: 8 bits show densities of up to 5.6."""
+CONCENTRATIONS = (1e-3, 1000)
+"""Beyond those that 8 bits show: densities of 0.004 to 5.6."""
 MAX_LAB = 200
 """Beyond any colour: sRGB has L of up to 100, and a and b within ±128."""
+MIN_LAB_STD = 1e-3
+"""Below any deviation that 8 bits show; what divides by it stays finite."""
 
 
 class Fit(Protocol):
@@ -41,7 +43,7 @@ class StainFit:
 
     Raises:
         ValueError: If a shape is wrong, a value is not finite or absurd, the stains are
-            parallel, or a maximum is not positive.
+            parallel, or a maximum is next to nothing.
     """
 
     stain_matrix: np.ndarray
@@ -61,10 +63,10 @@ class StainFit:
             raise ValueError(
                 f"a stain fit has optical densities of up to {MAX_DENSITY}, got {matrix.tolist()}"
             )
-        if not ((maxima > 0) & (maxima <= MAX_CONCENTRATION)).all():
+        least, most = CONCENTRATIONS
+        if not ((least <= maxima) & (maxima <= most)).all():
             raise ValueError(
-                f"a stain fit needs positive maxima of up to {MAX_CONCENTRATION}, got "
-                f"{maxima.tolist()}"
+                f"a stain fit needs maxima of {least:g} to {most:g}, got {maxima.tolist()}"
             )
         object.__setattr__(self, "stain_matrix", matrix)
         object.__setattr__(self, "max_concentrations", maxima)
@@ -108,7 +110,7 @@ class ColorFit:
 
     Raises:
         ValueError: If a shape is wrong, a value is not finite or absurd, or a deviation is
-            not positive.
+            next to nothing.
     """
 
     mean_lab: np.ndarray
@@ -123,9 +125,9 @@ class ColorFit:
             )
         if not (np.abs(mean) <= MAX_LAB).all():
             raise ValueError(f"a color fit needs means within ±{MAX_LAB}, got {mean.tolist()}")
-        if not ((std > 0) & (std <= MAX_LAB)).all():
+        if not ((std >= MIN_LAB_STD) & (std <= MAX_LAB)).all():
             raise ValueError(
-                f"a color fit needs positive deviations of up to {MAX_LAB}, got {std.tolist()}"
+                f"a color fit needs deviations of {MIN_LAB_STD:g} to {MAX_LAB}, got {std.tolist()}"
             )
         object.__setattr__(self, "mean_lab", mean)
         object.__setattr__(self, "std_lab", std)

@@ -13,6 +13,7 @@ from mmdet_mitosis.geometry.windows import (
     window_origins,
 )
 
+CUT = (0, 0, 512, 512)
 SCALE = 8
 """Parts of a pixel that the slow count of an area divides it into, a side."""
 
@@ -148,6 +149,16 @@ def test_an_outline_that_crosses_itself_is_measured_by_what_it_fills() -> None:
     clipped, fraction = clip_object([bow], (0, 0, 10, 20))
     assert fraction == pytest.approx(0.5)
     assert polygons_bbox(clipped) == [0, 0, 10, 20]
+
+
+def test_a_part_that_is_all_but_a_line_does_not_hinder() -> None:
+    # The fast way to cut finds too few points for a ring where 1e-45 px lie between two of them.
+    star = [511.0, 2e7, -64, 1e19, 1e-45, 1e-7, -0.5, 1, 1e-45, 511.0, -512, 64]
+    with pytest.raises(shapely.errors.GEOSException):
+        shapely.clip_by_rect(shapely.make_valid(shapely.Polygon(np.reshape(star, (-1, 2)))), *CUT)
+    clipped, fraction = clip_object([star], CUT)
+    assert 0 <= fraction < 1e-9
+    assert all(0 <= value <= 512 for flat in clipped for value in flat)
 
 
 def test_bounds_of_all_parts() -> None:

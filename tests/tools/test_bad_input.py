@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from tests.installed import needs_safe_loading
-from tests.tools.commands import CONFIG, ROOT
+from tests.tools.commands import CONFIG, ROOT, options, run
 
 
 @pytest.fixture
@@ -180,3 +180,17 @@ def test_demo_stops_with_the_command_that_failed(tmp_path: Path) -> None:
     assert done.returncode == 2
     assert "archive is a file; --out takes a folder" in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_training_that_diverges_ends_and_keeps_its_checkpoint(data: Path, tmp_path: Path) -> None:
+    words = [*options(data), "default_hooks.checkpoint.interval=1", "optim_wrapper.clip_grad=None"]
+    # The first step of the warm-up is as good as none, the second destroys all weights.
+    words += ["optim_wrapper.optimizer.lr=1e38", "param_scheduler.0.start_factor=1e-45"]
+    done = run("tools/train.py", CONFIG, "--work-dir", tmp_path, "--cfg-options", *words)
+    assert done.returncode == 2, done.stderr[-2000:]
+    last = done.stderr.strip().splitlines()[-1]
+    assert last.startswith("train.py: error: training has diverged: after step 3 the weight ")
+    assert "Traceback" not in done.stderr
+    kept = {path.name for path in tmp_path.glob("*.pth")}
+    assert kept == {"iter_2.pth", "best_mitosis_f_score_iter_2.pth"}
+    assert f"The last checkpoint is {tmp_path / 'iter_2.pth'}." in last
