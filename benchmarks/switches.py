@@ -6,7 +6,8 @@ python benchmarks/switches.py --data DATA --work DIR
 The small Mask R-CNN of configs/maskrcnn_r18_mitos12.py is trained from scratch, without its turns,
 stain augmentation and schedule, and then with one switch at a time. The threshold is chosen on
 validation after the last iteration. Runs that are done are not run again. Times are medians over
-the iterations after the first ten; compare them where nothing else runs.
+the iterations after the first ten; compare them where nothing else runs, with --times, which
+neither validates nor tests.
 """
 
 from __future__ import annotations
@@ -92,6 +93,7 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
         metavar="NAME",
         help="names of sections, or 'none' (default: all but look-alikes)",
     )
+    parser.add_argument("--times", action="store_true", help="time the iterations, and no more")
     return parser.parse_args(argv)
 
 
@@ -102,9 +104,23 @@ def main(argv: Sequence[str] | None = None) -> None:
     rows = []
     for seed in args.seeds:
         for name in args.switches:
-            folder = train_and_test(args, name, seed)
-            rows.append([name, str(seed), *figures(folder)])
-            print(f"\n{GithubFlavoredMarkdownTable([HEADER, *rows]).table}\n", flush=True)
+            if args.times:
+                row = [seconds(time_steps(args, name, seed))]
+            else:
+                row = figures(train_and_test(args, name, seed))
+            rows.append([name, str(seed), *row])
+            header = [*HEADER[:2], HEADER[-1]] if args.times else HEADER
+            print(f"\n{GithubFlavoredMarkdownTable([header, *rows]).table}\n", flush=True)
+
+
+def time_steps(args: argparse.Namespace, name: str, seed: int) -> Path:
+    """Train with a switch and without validation, unless that is done; give the work folder."""
+    folder = folder_of(args, f"times {name}", seed)
+    if not (folder / "last_checkpoint").is_file():
+        options = [f"randomness.seed={seed}", f"train_cfg.val_begin={args.iterations + 1}"]
+        words = ["--work-dir", folder, "--cfg-options", *options]
+        run("tools/train.py", write_config(args, name), "--load-from", "none", *words)
+    return folder
 
 
 def train_and_test(args: argparse.Namespace, name: str, seed: int) -> Path:
@@ -160,17 +176,17 @@ def figures(folder: Path) -> list[str]:
         *(f"{ap:.3f}" for ap in precisions),
         *(str(n) for n in (counts.tp, counts.fp, counts.fn)),
         f"{counts.f_score:.3f} ({low:.3f} to {high:.3f})",
-        f"{statistics.median(times(folder)):.2f}",
+        seconds(folder),
     ]
 
 
-def times(folder: Path) -> list[float]:
-    """Read how long the iterations took, s, without the first ones of each start."""
+def seconds(folder: Path) -> str:
+    """Say how long an iteration took, s: the median without the first ones of each start."""
     found = []
     for path in sorted(folder.glob("*/vis_data/scalars.json")):
         lines = map(json.loads, path.read_text().splitlines())
         found += [line["time"] for line in lines if "loss" in line][WARM_UP:]
-    return found
+    return f"{statistics.median(found):.2f}"
 
 
 if __name__ == "__main__":
