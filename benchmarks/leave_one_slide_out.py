@@ -8,7 +8,8 @@ after the last iteration, and no iteration is chosen: the held-out slide has no 
 With --pairs a second table has thresholds that were chosen on whole slides: on each of the other
 slides, by a detector that has seen neither it nor the slide that is held out.
 The oracle is what a threshold tuned on the held-out slide itself would give.
-Runs that are done are not run again; two processes with other --slides or --seeds share the work.
+Runs that are done are not run again; two processes with other --seeds share the work, without
+--pairs also two with other --slides.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from __future__ import annotations
 import argparse
 import statistics
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
@@ -100,9 +102,7 @@ def show_tables(
     make: Callable[[SlideRuns, str, str, Tester], Row],
 ) -> None:
     """Make all rows; print after each what there is."""
-    testers: dict[str, Tester] = {
-        str(seed): lambda held_out, seed=seed: runs.test(held_out, seed) for seed in args.seeds
-    }
+    testers: dict[str, Tester] = {str(seed): partial(runs.test, seed=seed) for seed in args.seeds}
     if args.ensemble:
         testers[TOGETHER] = runs.test_together
     rows = []
