@@ -78,7 +78,7 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("--data", type=Path, required=True, help="prepared folder of MITOS12")
+    parser.add_argument("--data", type=Path, required=True, help="folder of prepare.py")
     parser.add_argument("--work", type=Path, required=True, help="folder for all that it makes")
     parser.add_argument(
         "--config", type=Path, default=REPO / "configs" / "maskrcnn_r18_mitos12.py", help="detector"

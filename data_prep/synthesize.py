@@ -36,6 +36,11 @@ def parse_args() -> argparse.Namespace:
         "(default: 16 cases of the paper's split)",
     )
     parser.add_argument(
+        "--look-alikes",
+        action="store_true",
+        help="label dark cells that are no mitoses, too: the layout of the alternative labels",
+    )
+    parser.add_argument(
         "--workers",
         type=int,
         default=os.cpu_count() or 1,
@@ -48,7 +53,9 @@ def main() -> None:
     args = parse_args()
     if args.workers < 1:
         raise ValueError(f"--workers must be at least 1, got {args.workers}")
-    arguments = ArchiveArguments(args.seed, args.size, args.fields_per_case, tuple(args.cases))
+    arguments = ArchiveArguments(
+        args.seed, args.size, args.fields_per_case, tuple(args.cases), args.look_alikes
+    )
     arguments.check()
     claim(args.out, arguments)
     paint_missing(args.out, arguments, args.workers)

@@ -10,7 +10,7 @@ from pathlib import Path
 import tifffile
 
 from data_prep.parallel import run_all
-from data_prep.sources.tupac16 import LABELS
+from data_prep.sources.tupac16 import LABELS, LOOK_ALIKES
 from data_prep.synthetic.field import has_mitoses, paint_field, scanner_of
 from mmdet_mitosis import __version__
 from mmdet_mitosis.fileio import write_bytes_atomic, write_json_atomic
@@ -31,12 +31,16 @@ PAINTING = 2
 
 @dataclass(frozen=True)
 class ArchiveArguments:
-    """What an archive is made from; the same arguments make the same bytes."""
+    """What an archive is made from; the same arguments make the same bytes.
+
+    With ``look_alikes`` it has the layout of TUPAC16's alternative labels, and the same images.
+    """
 
     seed: int
     size_px: int
     fields_per_case: int
     cases: tuple[str, ...]
+    look_alikes: bool = False
 
     def check(self) -> None:
         """Refuse arguments that no archive can be made from.
@@ -73,6 +77,7 @@ class FieldTask:
     number: int
     seed: int
     size_px: int
+    look_alikes: bool
 
     @property
     def image_path(self) -> Path:
@@ -83,13 +88,27 @@ class FieldTask:
 
     @property
     def label_path(self) -> Path:
-        """Where the labels belong, if the field has any."""
-        return self.out / LABELS / f"{self.case:02d}" / f"{self.number:02d}.csv"
+        """Where the mitoses belong, if the field has any."""
+        return self._label_path(LABELS)
+
+    @property
+    def look_alikes_path(self) -> Path:
+        """Where the look-alikes belong, if they are written."""
+        return self._label_path(LOOK_ALIKES)
+
+    def label_paths(self) -> list[Path]:
+        """Name the field's label files, mitoses first; with look-alikes it has both, if empty."""
+        if self.look_alikes:
+            return [self.label_path, self.look_alikes_path]
+        return [self.label_path] if has_mitoses(self.case, self.number) else []
 
     def is_done(self) -> bool:
         """Tell whether the field is there with its labels."""
-        labelled = self.label_path.is_file() or not has_mitoses(self.case, self.number)
-        return self.image_path.is_file() and labelled
+        return all(path.is_file() for path in (self.image_path, *self.label_paths()))
+
+    def _label_path(self, kind: str) -> Path:
+        """Where TUPAC16 has a file of labels."""
+        return self.out / kind / f"{self.case:02d}" / f"{self.number:02d}.csv"
 
 
 def claim(out: Path, arguments: ArchiveArguments) -> None:
@@ -146,7 +165,7 @@ def tasks(out: Path, arguments: ArchiveArguments) -> list[FieldTask]:
         One task a field.
     """
     return [
-        FieldTask(out, int(case), number, arguments.seed, arguments.size_px)
+        FieldTask(out, int(case), number, arguments.seed, arguments.size_px, arguments.look_alikes)
         for case in arguments.cases
         for number in range(1, arguments.fields_per_case + 1)
     ]
@@ -178,10 +197,12 @@ def paint(task: FieldTask) -> int:
         The number of fields painted: 1.
     """
     field = paint_field(task.seed, task.case, task.number, task.size_px)
-    if len(field.mitoses_xy):
-        inside = field.mitoses_xy.round().clip(0, task.size_px - 1).astype(int)
+    for path, cells_xy in zip(
+        task.label_paths(), (field.mitoses_xy, field.look_alikes_xy), strict=False
+    ):
+        inside = cells_xy.round().clip(0, task.size_px - 1).astype(int)
         rows = "".join(f"{y},{x}\n" for x, y in inside.tolist())
-        write_bytes_atomic(task.label_path, rows.encode())
+        write_bytes_atomic(path, rows.encode())
     buffer = io.BytesIO()
     tifffile.imwrite(
         buffer,
@@ -198,7 +219,7 @@ def paint(task: FieldTask) -> int:
 
 
 def format_counts(out: Path, arguments: ArchiveArguments) -> str:
-    """Count cases, fields and mitoses by scanner.
+    """Count cases, fields and mitoses by scanner, and the look-alikes if these are written.
 
     Args:
         out: Folder of a complete archive.
@@ -212,10 +233,16 @@ def format_counts(out: Path, arguments: ArchiveArguments) -> str:
         by_scanner.setdefault(scanner_of(task.case).name, []).append(task)
     parts = []
     for scanner, members in sorted(by_scanner.items()):
-        labels = [task.label_path for task in members if task.label_path.is_file()]
-        mitoses = sum(len(path.read_text().split()) for path in labels)
+        mitoses = [_count(task.label_path) for task in members]
         parts.append(
             f"{scanner} {len({task.case for task in members})} cases, {len(members)} fields, "
-            f"{mitoses} mitoses ({len(members) - len(labels)} fields without)"
+            f"{sum(mitoses)} mitoses ({mitoses.count(0)} fields without)"
         )
+        if arguments.look_alikes:
+            parts[-1] += f", {sum(_count(task.look_alikes_path) for task in members)} look-alikes"
     return "; ".join(parts)
+
+
+def _count(label: Path) -> int:
+    """Count the cells of a label file; without one there are none."""
+    return len(label.read_text().split()) if label.is_file() else 0

@@ -16,10 +16,14 @@ from data_prep.synthetic.tissue import paint_ground
 
 @dataclass(frozen=True)
 class SyntheticField:
-    """A painted field: RGB (H, W, 3) uint8, and the mitoses' centroids (N, 2), px, x first."""
+    """A painted field: RGB (H, W, 3) uint8, and centroids (N, 2), px, x first.
+
+    ``look_alikes_xy`` are the places of dark cells that are no mitoses.
+    """
 
     image_rgb: np.ndarray
     mitoses_xy: np.ndarray
+    look_alikes_xy: np.ndarray
 
 
 def scanner_of(case: int) -> Scanner:
@@ -80,4 +84,5 @@ def paint_field(seed: int, case: int, number: int, size_px: int) -> SyntheticFie
         layers.lay(cell, at)
         centroids.append(layers.centroid_xy(cell, at))
     image = scan(rng, layers, scanner, staining)
-    return SyntheticField(image, np.array(centroids, dtype=float).reshape(-1, 2))
+    mitoses_xy = np.array(centroids, dtype=float).reshape(-1, 2)
+    return SyntheticField(image, mitoses_xy, places.look_alikes)

@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -91,6 +92,34 @@ def test_a_label_is_the_middle_of_the_pair_and_mitoses_keep_apart() -> None:
     assert field.mitoses_xy.max() < 994
 
 
+def test_look_alikes_are_labelled_as_in_the_alternative_set(tmp_path: Path) -> None:
+    plain = ArchiveArguments(seed=1, size_px=640, fields_per_case=1, cases=("04", "28"))
+    with_both = replace(plain, look_alikes=True)
+    without, both = make(tmp_path / "without", plain), make(tmp_path / "both", with_both)
+    kept = contents(without)
+    kept.pop("synthesize.json")
+    found = contents(both)
+    assert {name: found[name] for name in kept} == kept
+    assert set(found) - set(kept) == {
+        "synthesize.json",
+        "mitoses_ground_truth/04/01.csv",  # empty: 04 01 has no mitosis
+        "nonmitoses_ground_truth/04/01.csv",
+        "nonmitoses_ground_truth/28/01.csv",
+    }
+    read = tupac16.read(both, labels="alternative")
+    assert not read.left_out
+    assert [bool(field.mitoses) for field in read.fields] == [False, True]
+    for field in read.fields:
+        red = tifffile.imread(field.image_path)[..., 0].astype(int)
+        places = np.array([cell.centroid_xy for cell in field.look_alikes])
+        assert len(places) >= 3
+        darkest = [red[max(y - 9, 0) : y + 10, max(x - 9, 0) : x + 10].min() for x, y in places]
+        assert max(darkest) < 0.75 * np.median(red)
+    assert format_counts(both, with_both).count(" look-alikes") == 2
+    (both / "nonmitoses_ground_truth/04/01.csv").unlink()
+    assert contents(make(both, with_both)) == found
+
+
 def test_fields_do_not_depend_on_workers_order_or_neighbours(archive: Path, tmp_path: Path) -> None:
     assert contents(make(tmp_path / "two", workers=2)) == contents(archive)
     more = ArchiveArguments(3, 256, 1, ("34", "02", "27"))
@@ -154,6 +183,7 @@ def test_goes_on_where_it_stopped(archive: Path, tmp_path: Path, lost: str) -> N
         (ArchiveArguments(3, 300, 1, CASES), "size_px 256 there, 300 now"),
         (ArchiveArguments(3, 256, 2, CASES), "fields_per_case 1 there, 2 now"),
         (ArchiveArguments(3, 256, 1, ("01",)), "cases"),
+        (ArchiveArguments(3, 256, 1, CASES, look_alikes=True), "look_alikes False there, True now"),
     ],
 )
 def test_refuses_an_archive_of_other_arguments(
