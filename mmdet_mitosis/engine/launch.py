@@ -15,6 +15,7 @@ from mmengine.runner import Runner
 
 from mmdet_mitosis.engine.checkpoints import read_checkpoint, read_weights
 from mmdet_mitosis.engine.safe_runner import SafeRunner
+from mmdet_mitosis.engine.variables import set_variables
 from mmdet_mitosis.engine.weights import find_weights
 from mmdet_mitosis.json_file import shown
 from mmdet_mitosis.locks import locked
@@ -54,7 +55,7 @@ def load_config(
         raise ValueError(f"{path} is no detector's config: it has no 'model'")
     cfg.launcher = launcher
     try:
-        cfg.merge_from_dict(cfg_options or {})
+        cfg.merge_from_dict(set_variables(cfg, cfg_options or {}))
     except (KeyError, TypeError, IndexError, AttributeError, AssertionError, ValueError) as error:
         reason = str(error)[:MAX_REASON]
         raise ValueError(f"--cfg-options do not fit {path}: {reason}") from error

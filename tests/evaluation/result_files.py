@@ -71,6 +71,22 @@ def write_coco(folder: Path, points: dict = POINTS) -> Path:
     return write(folder / "found.json", as_records(points))
 
 
+def write_inferred(folder: Path, points: dict = POINTS) -> Path:
+    """A folder as tools/infer.py writes it: each slide is image 1 of its own."""
+    out = folder / "inferred"
+    for image_id, found in points.items():
+        slide = out / f"{image_id:02d}"
+        slide.mkdir(parents=True)
+        image = {"id": 1, "file_name": f"/slides/source/{image_id:02d}.tif", "labelled": False}
+        write(slide / "detections_images.json", {"images": [image], "annotations": []})
+        write(slide / "detections.json", as_records({1: found}, "both"))
+        write(slide / "detections.csv", "case,slide\n")
+        write(slide / "summary.json", {"n_mitoses": 1})
+    write(out / "summary.csv", "slide,case\n")
+    write(out / "summary.json", {"slides": []})
+    return out
+
+
 def write_boxes(folder: Path, points: dict = POINTS) -> Path:
     return write(folder / "boxes.json", as_records(points, "box"))
 
@@ -124,6 +140,7 @@ WRITERS = {
     "points": write_coco,
     "boxes": write_boxes,
     "point wins over box": write_both,
+    "inferred": write_inferred,
     "midog folder": write_midog,
     "midog map": write_midog_map,
     "jobs": write_jobs,

@@ -16,6 +16,7 @@ from tests.evaluation.result_files import (
     as_records,
     ground_truth,
     write_coco,
+    write_inferred,
     write_midog,
     write_tupac,
 )
@@ -209,3 +210,32 @@ def test_an_image_that_is_there_twice_in_one_object(tmp_path) -> None:
 )
 def test_names_without_end_are_said_by_their_beginning(tmp_path, value: object) -> None:
     assert len(refused(write(tmp_path / "found.json", value), tmp_path)) < 600
+
+
+IMAGES = "detections_images.json"
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "said"),
+    [
+        (IMAGES, {"images": [{"id": 1, "file_name": "9.tif"}]}, "no image named '9.tif'"),
+        (IMAGES, {"images": [{"id": 1, "file_name": "source/01.tif"}]}, "are of the same image"),
+        (IMAGES, {"images": [{"id": 1.0, "file_name": "02.tif"}]}, "image 1 is .* id of its own"),
+        (IMAGES, {"images": [{"id": 2, "file_name": "02.tif"}]}, "of image 1, which the file besi"),
+        (IMAGES, [], "has no list 'images'"),
+        ("detections.json", {}, "is {}; expected a list of detections"),
+    ],
+)
+def test_slides_whose_images_are_wrong(tmp_path: Path, name: str, content, said: str) -> None:
+    out = write_inferred(tmp_path)
+    write(out / "02" / name, content)
+    with pytest.raises(ValueError, match=said) as caught:
+        read_results(out, load_target(ground_truth(tmp_path)))
+    assert str(out / "02") in str(caught.value)
+
+
+def test_one_slide_is_not_taken_for_another(tmp_path: Path) -> None:
+    out = write_inferred(tmp_path)
+    target = load_target(ground_truth(tmp_path))
+    found = read_results(out / "02" / "detections.json", target).detections
+    assert [image_id for image_id, one in found.items() if len(one.scores)] == [2]

@@ -1,6 +1,7 @@
 # Fields of data_prep/prepare.py, in windows. A child sets its own data_root with every dict that
 # names it; see maskrcnn_r18_mitos12.py.
 data_root = "data/tupac16/"
+annotations = "annotations/"
 images = dict(img="images/")
 window_size = 512
 overlap = 0.6
@@ -39,7 +40,7 @@ train_dataloader = dict(
     dataset=dict(
         type="MitosisDataset",
         data_root=data_root,
-        ann_file="annotations/train.json",
+        ann_file=annotations + "train.json",
         data_prefix=images,
         window_size=window_size,
         overlap=overlap,
@@ -55,7 +56,7 @@ val_dataloader = dict(
     dataset=dict(
         type="MitosisDataset",
         data_root=data_root,
-        ann_file="annotations/val.json",
+        ann_file=annotations + "val.json",
         data_prefix=images,
         window_size=window_size,
         overlap=overlap,
@@ -72,7 +73,7 @@ test_dataloader = dict(
     dataset=dict(
         type="MitosisDataset",
         data_root=data_root,
-        ann_file="annotations/test.json",
+        ann_file=annotations + "test.json",
         data_prefix=images,
         window_size=window_size,
         overlap=overlap,
@@ -83,6 +84,6 @@ test_dataloader = dict(
 
 # Validation chooses the threshold; a test reads it from the checkpoint.
 val_evaluator = dict(
-    type="CentroidFScore", ann_file=data_root + "annotations/val.json", threshold="choose"
+    type="CentroidFScore", ann_file=data_root + annotations + "val.json", threshold="choose"
 )
-test_evaluator = dict(type="CentroidFScore", ann_file=data_root + "annotations/test.json")
+test_evaluator = dict(type="CentroidFScore", ann_file=data_root + annotations + "test.json")

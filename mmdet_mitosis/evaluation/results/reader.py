@@ -4,7 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from mmdet_mitosis.evaluation.results.coco_results import read_coco_results
+from mmdet_mitosis.evaluation.results.coco_results import (
+    images_of,
+    read_coco_files,
+    read_coco_results,
+)
 from mmdet_mitosis.evaluation.results.multiple_points import (
     read_jobs,
     read_points_files,
@@ -18,8 +22,8 @@ from mmdet_mitosis.json_file import load_json
 
 JOBS = "predictions.json"
 EXPECTED = (
-    "COCO results (a list of detections), MIDOG's json or a folder of it, or a folder of TUPAC16's "
-    "CSV"
+    "COCO results (a list of detections), tools/infer.py's folder, MIDOG's json or a folder of "
+    "it, or a folder of TUPAC16's CSV"
 )
 
 
@@ -27,9 +31,10 @@ def read_results(path: str | Path, target: Target) -> Results:
     """Read what a detector found on a split.
 
     Args:
-        path: File or folder: COCO results; MIDOG's json of one image, of several by name, a
-            folder of them, or grand-challenge.org's ``predictions.json`` or its folder; or a
-            folder of TUPAC16's CSV files.
+        path: File or folder: COCO results; the folder that tools/infer.py has written, with COCO
+            results of each slide; MIDOG's json of one image, of several by name, a folder of
+            them, or grand-challenge.org's ``predictions.json`` or its folder; or a folder of
+            TUPAC16's CSV files.
         target: The ground truth.
 
     Returns:
@@ -70,6 +75,9 @@ def _read_folder(folder: Path, target: Target) -> Reading:
         suffix: [p for p in files if p.suffix.lower() == suffix and p.is_file()]
         for suffix in (".json", ".csv")
     }
+    of_slides = [p for p in by_suffix[".json"] if images_of(p).is_file()]
+    if of_slides:
+        return read_coco_files(folder, of_slides, target)
     if all(by_suffix.values()):
         raise ValueError(f"{folder} holds json and csv files; expected {EXPECTED}")
     if by_suffix[".json"]:
