@@ -98,7 +98,7 @@ def seeded(seed: Sequence[int]) -> Iterator[None]:
         Nothing.
     """
     before = random.getstate(), np.random.get_state(), torch.get_rng_state()
-    seed_all(seed)
+    _seed_cpu(seed)
     try:
         yield
     finally:
@@ -108,13 +108,19 @@ def seeded(seed: Sequence[int]) -> Iterator[None]:
 
 
 def seed_all(seed: Sequence[int]) -> None:
-    """Seed Python's, NumPy's and torch's generators.
+    """Seed Python's, NumPy's and torch's generators, those of GPUs too.
 
     Args:
         seed: Integers; each other tuple gives another stream.
     """
+    torch.manual_seed(_seed_cpu(seed))
+
+
+def _seed_cpu(seed: Sequence[int]) -> int:
+    """Seed the generators of the CPU; give torch's seed."""
     entropy = [value % 2**32 for value in seed]
     first, second, third = np.random.SeedSequence(entropy).generate_state(3).tolist()
     random.seed(first)
     np.random.seed(second)
-    torch.manual_seed(third)
+    torch.default_generator.manual_seed(third)
+    return third

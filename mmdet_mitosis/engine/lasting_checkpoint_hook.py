@@ -24,6 +24,9 @@ class LastingCheckpointHook(CheckpointHook):
     MMEngine's removes it before: a run that is killed in between has lost all that it had done.
     What such a run had no time to remove, the one that goes on from its checkpoint does.
 
+    A checkpoint names others by their whole paths. One that was copied, moved, or is of another
+    run's folder means those of the same names in the folder of this run, and removes no others.
+
     Args: those of ``mmengine.hooks.CheckpointHook``.
     """
 
@@ -32,9 +35,8 @@ class LastingCheckpointHook(CheckpointHook):
         super().before_train(runner)
         self._clear_unfinished()
         self._know_last(runner)
-        before = runner.message_hub.runtime_info.get(BEST_BEFORE)
-        if before and before != self.best_ckpt_path:
-            self._remove(before)
+        if self.save_best and len(self.key_indicators) == 1:
+            self._know_best(runner)
 
     def _save_checkpoint_with_step(self, runner: Runner, step: int, meta: dict) -> None:
         """Save the checkpoint of a step, and then remove those that are too many."""
@@ -70,11 +72,30 @@ class LastingCheckpointHook(CheckpointHook):
 
         It is then written anew if its validation is the best, and MMEngine's file says its name.
         """
-        last = runner.message_hub.runtime_info.get("last_ckpt")
-        if last and self.file_backend.isfile(last):
+        last = self._here(runner, "last_ckpt")
+        if last:
             self.last_ckpt = last
             if is_main_process():
-                write_bytes_atomic(Path(runner.work_dir, "last_checkpoint"), str(last).encode())
+                write_bytes_atomic(Path(runner.work_dir, "last_checkpoint"), last.encode())
+
+    def _know_best(self, runner: Runner) -> None:
+        """Name the best checkpoint; without it, the next one that is validated is the best."""
+        self.best_ckpt_path = self._here(runner, "best_ckpt")
+        if self.best_ckpt_path is None:
+            runner.message_hub.pop_info("best_score")
+        before = self._here(runner, BEST_BEFORE)
+        if before and before != self.best_ckpt_path:
+            self._remove(before)
+
+    def _here(self, runner: Runner, key: str) -> str | None:
+        """Find in the folder of this run the checkpoint that another one names; correct that."""
+        named = runner.message_hub.runtime_info.get(key)
+        if not named:
+            return None
+        path = str(self.file_backend.join_path(self.out_dir, Path(named).name))
+        found = path if self.file_backend.isfile(path) else None
+        runner.message_hub.update_info(key, found or "")
+        return found
 
     def _clear_unfinished(self) -> None:
         """Remove checkpoints that were not finished."""

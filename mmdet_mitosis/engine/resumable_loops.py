@@ -6,6 +6,8 @@ written. Here it is made up for.
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 from mmdet.registry import LOOPS
 from mmengine.runner import EpochBasedTrainLoop, IterBasedTrainLoop
@@ -14,8 +16,25 @@ from mmengine.runner.loops import _InfiniteDataloaderIterator
 from mmdet_mitosis.datasets.draws import Draws
 
 
+class _SeedOfCheckpoint:
+    """Of loops, as a mixin: a config without a seed goes on with that of its checkpoint.
+
+    A loop and its sampler are built before the checkpoint is read.
+    """
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._own_seed = self.runner.seed
+
+    def _take_seed(self) -> None:
+        """Give the sampler the seed that training began with, where it had the run's."""
+        sampler = self.dataloader.sampler
+        if getattr(sampler, "seed", None) == self._own_seed:
+            sampler.seed = self.runner.seed
+
+
 @LOOPS.register_module()
-class ResumableIterLoop(IterBasedTrainLoop):
+class ResumableIterLoop(_SeedOfCheckpoint, IterBasedTrainLoop):
     """``IterBasedTrainLoop`` that goes on at the sampler's place.
 
     MMEngine computes all batches up to the checkpoint's anew, and throws them away. Here the
@@ -33,6 +52,7 @@ class ResumableIterLoop(IterBasedTrainLoop):
         self.runner.call_hook("before_train")
         self.runner.call_hook("before_train_epoch")
         if self._iter > 0:
+            self._take_seed()
             self._advance()
             self._validate()
         while self._iter < self._max_iters and not self.stop_training:
@@ -65,7 +85,7 @@ class ResumableIterLoop(IterBasedTrainLoop):
 
 
 @LOOPS.register_module()
-class ResumableEpochLoop(EpochBasedTrainLoop):
+class ResumableEpochLoop(_SeedOfCheckpoint, EpochBasedTrainLoop):
     """``EpochBasedTrainLoop`` that validates the checkpoint that it goes on from.
 
     Args: those of ``mmengine.runner.EpochBasedTrainLoop``.
@@ -79,6 +99,7 @@ class ResumableEpochLoop(EpochBasedTrainLoop):
         """
         self.runner.call_hook("before_train")
         if self._epoch > 0:
+            self._take_seed()
             self._validate()
         while self._epoch < self._max_epochs and not self.stop_training:
             self.run_epoch()

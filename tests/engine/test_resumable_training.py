@@ -1,5 +1,6 @@
 """A training that goes on from a checkpoint is the one that never stopped, to the last bit."""
 
+import shutil
 from pathlib import Path
 from uuid import uuid4
 
@@ -72,7 +73,12 @@ class Flat(BaseMetric):
 
 
 def make_runner(
-    work: Path, cfg: dict, resume: bool = False, workers: int = 0, patience: int = 3
+    work: Path,
+    cfg: dict,
+    resume: bool = False,
+    workers: int = 0,
+    patience: int = 3,
+    seed: int | None = 3,
 ) -> Runner:
     torch.manual_seed(0)
     by_epoch = cfg["type"] == EPOCHS["type"]
@@ -116,7 +122,7 @@ def make_runner(
             {"type": "mmdet.IterationSeedHook"},
             {"type": "mmdet.ResumableEarlyStoppingHook", **stop},
         ],
-        randomness={"seed": 3},
+        randomness={"seed": seed},
         log_processor={"by_epoch": by_epoch},
         resume=resume,
         experiment_name=uuid4().hex,
@@ -186,6 +192,18 @@ def test_without_seeds_it_is_not(tmp_path: Path) -> None:
 
 def drop_seeds(runner: Runner) -> None:
     runner._hooks = [hook for hook in runner.hooks if type(hook).__name__ != "IterationSeedHook"]
+
+
+@pytest.mark.parametrize("cfg", [ITERS, EPOCHS], ids=["iterations", "epochs"])
+def test_without_a_seed_in_the_config_that_of_the_checkpoint_is_taken(
+    tmp_path: Path, cfg: dict
+) -> None:
+    first = make_runner(tmp_path, {**cfg, next(k for k in cfg if "max" in k): 4}, seed=None)
+    first.train()
+    rest = make_runner(tmp_path, cfg, resume=True, seed=None)
+    assert rest.seed != first.seed
+    rest.train()
+    assert rest.seed == first.seed == rest.train_dataloader.sampler.seed
 
 
 def test_no_batch_is_computed_twice(tmp_path: Path) -> None:
@@ -285,3 +303,37 @@ def test_killed_before_the_last_checkpoint_is_named_the_next_run_names_it(
     assert (tmp_path / "last_checkpoint").read_text() == str(tmp_path / "iter_4.pth")
     held = torch.load(tmp_path / "iter_4.pth", weights_only=False)["message_hub"]["runtime_info"]
     assert held["best_ckpt"] == str(tmp_path / "best_flat_score_iter_4.pth")
+
+
+def test_another_run_s_checkpoints_are_left_alone(tmp_path: Path) -> None:
+    """A folder that was copied, and one that goes on from a checkpoint of another."""
+    first, cfg = tmp_path / "first", {**ITERS, "max_iters": 4}
+    runner = make_runner(first, {**cfg, "max_iters": 2})
+    runner._val_evaluator = {"type": "Rising"}
+    runner.train()
+    kept = {path.name for path in first.glob("*.pth")}
+    assert kept == {"best_flat_score_iter_2.pth", "iter_2.pth"}
+    shutil.copytree(first, tmp_path / "copy")
+    for name in ("copy", "other"):
+        rest = make_runner(tmp_path / name, cfg, resume=True)
+        rest._load_from = str(first / "iter_2.pth") if name == "other" else None
+        rest._val_evaluator = {"type": "Rising"}
+        rest.train()
+        assert {path.name for path in first.glob("*.pth")} == kept
+        assert {path.name for path in (tmp_path / name).glob("*.pth")} == {
+            "best_flat_score_iter_4.pth",
+            "iter_4.pth",
+        }
+        named = (tmp_path / name / "last_checkpoint").read_text()
+        assert named == str(tmp_path / name / "iter_4.pth")
+
+
+def test_where_the_best_one_is_missing_the_next_is_kept(tmp_path: Path) -> None:
+    """No later score is better: without the best one's file its score is no measure either."""
+    make_runner(tmp_path / "first", {**ITERS, "max_iters": 4}).train()
+    rest = make_runner(tmp_path / "second", {**ITERS, "max_iters": 6}, resume=True)
+    rest._load_from = str(tmp_path / "first" / "iter_4.pth")
+    rest.train()
+    assert [path.name for path in (tmp_path / "second").glob("best_*")] == [
+        "best_flat_score_iter_4.pth"
+    ]
