@@ -20,7 +20,7 @@ import torch
 from mmdet_mitosis.cli import encodable, run_main
 from mmdet_mitosis.evaluation.functional.clinical import HPF10_MM2
 from mmdet_mitosis.fileio import check_writable, write_bytes_atomic, write_json_atomic
-from mmdet_mitosis.inference.cohort import Cohort, Options, process_of_launcher, with_file
+from mmdet_mitosis.inference.cohort import Cohort, Options, with_file
 from mmdet_mitosis.inference.detector import MitosisDetector
 from mmdet_mitosis.inference.exports import FORMATS, write_table
 from mmdet_mitosis.inference.hotspot import SHAPES, field_of_view_area, find_slide_hotspot
@@ -30,6 +30,7 @@ from mmdet_mitosis.inference.records import SlideResult
 from mmdet_mitosis.inference.slides import Slide
 from mmdet_mitosis.inference.speed import Speed
 from mmdet_mitosis.inference.summary import summarize_case, summarize_slide
+from mmdet_mitosis.launchers import process_of_launcher
 from mmdet_mitosis.texts import cell
 
 PICTURES = {"overlay": "overlay.png", "heat": "heat.png"}
@@ -108,7 +109,7 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
     parser.add_argument(
         "--compile", action="store_true", help="compile backbone and neck first, by torch.compile"
     )
-    parser.add_argument("--launcher", choices=["none", "pytorch", "slurm"], default="none")
+    parser.add_argument("--launcher", choices=["none", "pytorch", "slurm", "mpi"], default="none")
     args = parser.parse_args(argv)
     for name, least in (("batch_size", 1), ("workers", 0), ("picture_side", 16)):
         if getattr(args, name) < least:

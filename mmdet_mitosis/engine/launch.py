@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from contextlib import AbstractContextManager, nullcontext
 from copy import deepcopy
 from http.client import HTTPException
@@ -18,6 +17,7 @@ from mmdet_mitosis.engine.safe_runner import SafeRunner
 from mmdet_mitosis.engine.variables import set_variables
 from mmdet_mitosis.engine.weights import find_weights
 from mmdet_mitosis.json_file import shown
+from mmdet_mitosis.launchers import process_of_launcher, tell_mmengine
 from mmdet_mitosis.locks import locked
 
 MAX_REASON = 500
@@ -42,8 +42,9 @@ def load_config(
 
     Raises:
         FileNotFoundError: If there is no such file.
-        ValueError: If the file is no config.
+        ValueError: If the file is no config, or the launcher has not started this process.
     """
+    tell_mmengine(launcher)
     if not Path(path).is_file():
         raise FileNotFoundError(f"no such config: {path}")
     try:
@@ -63,11 +64,12 @@ def load_config(
     return cfg
 
 
-def fetch_weights(source: str | None) -> str | None:
+def fetch_weights(source: str | None, launcher: str = "none") -> str | None:
     """Bring the weights that training starts from to this machine.
 
     Args:
         source: A URL, a file, or None.
+        launcher: As :func:`load_config`; the first process of each machine downloads.
 
     Returns:
         The file, or None.
@@ -83,8 +85,8 @@ def fetch_weights(source: str | None) -> str | None:
             raise FileNotFoundError(f"no such weights: {source} (load_from)")
         return source
     target = Path(torch.hub.get_dir()) / "checkpoints" / Path(urlparse(source).path).name
-    # The other processes of a distributed run wait for the first one when they meet.
-    if not target.is_file() and _is_first_process():
+    # The other processes of a distributed run wait for the first ones when they meet.
+    if not target.is_file() and process_of_launcher(launcher).local_rank == 0:
         target.parent.mkdir(parents=True, exist_ok=True)
         digest = torch.hub.HASH_REGEX.search(target.name)
         try:
@@ -110,12 +112,8 @@ def lock_work_dir(cfg: Config, command: str) -> AbstractContextManager[None]:
     Raises:
         OSError: On entering, if another run is writing there.
     """
-    return locked(cfg.work_dir, command) if _is_first_process() else nullcontext()
-
-
-def _is_first_process() -> bool:
-    """Tell, before the processes of a distributed run have met, whether this is the first one."""
-    return os.environ.get("RANK", os.environ.get("SLURM_PROCID", "0")) == "0"
+    first = process_of_launcher(cfg.launcher).rank == 0
+    return locked(cfg.work_dir, command) if first else nullcontext()
 
 
 def set_start(cfg: Config, load_from: str | None, resume: str | None) -> None:
@@ -135,9 +133,11 @@ def set_start(cfg: Config, load_from: str | None, resume: str | None) -> None:
         cfg.load_from = None if load_from.lower() == "none" else load_from
     checkpoint = latest_checkpoint(cfg.work_dir) if resume == "auto" else resume
     cfg.resume = checkpoint is not None
-    cfg.load_from = fetch_weights(str(checkpoint) if checkpoint else cfg.get("load_from"))
+    source = str(checkpoint) if checkpoint else cfg.get("load_from")
+    launcher = cfg.get("launcher", "none")
+    cfg.load_from = fetch_weights(source, launcher)
     # MMEngine reads the file anew, and cannot say what is wrong with it.
-    if cfg.load_from and _is_first_process():
+    if cfg.load_from and process_of_launcher(launcher).rank == 0:
         if cfg.resume:
             read_checkpoint(cfg.load_from)
         else:

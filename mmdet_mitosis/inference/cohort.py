@@ -6,7 +6,6 @@ import fcntl
 import glob
 import hashlib
 import json
-import os
 import shutil
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -250,31 +249,3 @@ def _locked(path: Path, wait: bool) -> Iterator[bool]:
             yield False
             return
         yield True
-
-
-def process_of_launcher(launcher: str) -> tuple[int, int, int]:
-    """Tell which of the processes of a launcher this one is.
-
-    Args:
-        launcher: ``none``, ``pytorch`` (torchrun) or ``slurm``.
-
-    Returns:
-        Its rank, the number of processes, and its number on this machine.
-
-    Raises:
-        ValueError: If it was not started by that launcher.
-    """
-    if launcher == "none":
-        return 0, 1, 0
-    names = {
-        "pytorch": ("RANK", "WORLD_SIZE", "LOCAL_RANK"),
-        "slurm": ("SLURM_PROCID", "SLURM_NTASKS", "SLURM_LOCALID"),
-    }[launcher]
-    try:
-        rank, world_size, local = (int(os.environ[name]) for name in names)
-    except KeyError as error:
-        raise ValueError(
-            f"--launcher {launcher}: {error} is not set; start with "
-            f"{'torchrun' if launcher == 'pytorch' else 'srun'}"
-        ) from error
-    return rank, world_size, local

@@ -15,8 +15,10 @@ from mmdet_mitosis.engine.launch import (
     fetch_weights,
     for_testing,
     load_config,
+    lock_work_dir,
     set_start,
 )
+from mmdet_mitosis.launchers import VARIABLES
 from tests.make_data import CONFIGS
 
 DIGEST = hashlib.sha256(b"contents").hexdigest()[:8]
@@ -55,10 +57,12 @@ def test_what_is_no_config_is_named(tmp_path, name, text, message):
     assert path in str(caught.value)
 
 
-def test_the_command_line_goes_over_the_config(tmp_path):
+def test_the_command_line_goes_over_the_config(tmp_path, monkeypatch):
+    for name in VARIABLES["slurm"]:
+        monkeypatch.setenv(name, "0")
     path = write(tmp_path / "tiny.py", "model = dict(depth=18)\nmax_iters = 5")
-    cfg = load_config(path, None, {"model.depth": 34, "train.max": 7}, "slurm")
-    assert (cfg.model.depth, cfg.train.max, cfg.max_iters, cfg.launcher) == (34, 7, 5, "slurm")
+    cfg = load_config(path, None, {"model.depth": 34, "train_cfg.max": 7}, "slurm")
+    assert (cfg.model.depth, cfg.train_cfg.max, cfg.max_iters, cfg.launcher) == (34, 7, 5, "slurm")
     assert load_config(path, None, None).model.depth == 18
 
 
@@ -162,12 +166,28 @@ def test_a_download_that_ends_early_is_not_taken_for_a_whole_one(cache, monkeypa
     assert list(cache.iterdir()) == []
 
 
-def test_of_several_processes_the_first_one_downloads(cache, monkeypatch):
+@pytest.mark.parametrize("launcher", VARIABLES)
+def test_of_several_processes_the_first_one_of_a_machine_downloads(cache, monkeypatch, launcher):
     asked = serve(monkeypatch, Response(b"contents"))
-    monkeypatch.setenv("RANK", "1")
-    assert Path(fetch_weights(URL)) == cache / NAME and asked == []
-    monkeypatch.setenv("RANK", "0")
-    assert Path(fetch_weights(URL)).is_file() and asked == [URL]
+    local_rank = VARIABLES[launcher][2]
+    for name, value in zip(VARIABLES[launcher], "580", strict=True):
+        monkeypatch.setenv(name, value)
+    monkeypatch.setenv(local_rank, "1")
+    assert Path(fetch_weights(URL, launcher)) == cache / NAME and asked == []
+    monkeypatch.setenv(local_rank, "0")  # of the second machine: its rank is 5
+    assert Path(fetch_weights(URL, launcher)).is_file() and asked == [URL]
+
+
+@pytest.mark.parametrize("launcher", ["none", *VARIABLES])
+def test_the_first_process_keeps_the_work_folder(tmp_path, monkeypatch, launcher):
+    cfg = load_config(DEMO, str(tmp_path), None)
+    cfg.launcher = launcher
+    for names in VARIABLES.values():
+        for name, value in zip(names, "121", strict=True):
+            monkeypatch.setenv(name, value)
+    held = launcher == "none"  # a run of its own, whatever has started it
+    with lock_work_dir(cfg, "train"):
+        assert (tmp_path / ".train.lock").exists() == held
 
 
 @pytest.mark.parametrize(

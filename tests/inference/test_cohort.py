@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from mmdet_mitosis.inference import cohort as cohort_module
-from mmdet_mitosis.inference.cohort import Cohort, Options, process_of_launcher, with_file
+from mmdet_mitosis.inference.cohort import Cohort, Options, with_file
 from mmdet_mitosis.inference.exports import write_csv
 from mmdet_mitosis.inference.inputs import find_inputs
 from mmdet_mitosis.inference.summary import summarize_slide
@@ -183,19 +183,6 @@ def test_a_slide_that_another_process_is_at_is_left_to_it(tmp_path, slides, caps
         cohort.run()
     assert [given.name for given in cohort.unfinished()] == ["1"]
     assert not cohort.failures()
-
-
-def test_launchers_tell_the_rank(monkeypatch) -> None:
-    assert process_of_launcher("none") == (0, 1, 0)
-    for name in ("RANK", "WORLD_SIZE", "LOCAL_RANK", "SLURM_PROCID"):
-        monkeypatch.delenv(name, raising=False)
-    with pytest.raises(ValueError, match="'RANK' is not set; start with torchrun"):
-        process_of_launcher("pytorch")
-    with pytest.raises(ValueError, match="'SLURM_PROCID' is not set; start with srun"):
-        process_of_launcher("slurm")
-    for name, value in (("RANK", "5"), ("WORLD_SIZE", "8"), ("LOCAL_RANK", "1")):
-        monkeypatch.setenv(name, value)
-    assert process_of_launcher("pytorch") == (5, 8, 1)
 
 
 @pytest.mark.parametrize(
