@@ -47,7 +47,7 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
     parser.add_argument(
         "--threshold",
         type=float,
-        help="score threshold, where the checkpoint stores none: choose it on the validation split",
+        help="score threshold instead of the checkpoint's: choose it on the validation split",
     )
     parser.add_argument("--out", help="write the field-level detections here too, as COCO results")
     parser.add_argument("--show-dir", help="write a picture of every field into this folder")
@@ -81,6 +81,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     stored = read_checkpoint(checkpoint)
     threshold, origin = choose_threshold(stored, checkpoint, args.threshold)
     cfg.load_from, cfg.resume = str(checkpoint), False
+    done = []
     with lock_work_dir(cfg, "test"):
         for split in args.split:
             runner = build_runner(for_testing(cfg, split, threshold))
@@ -91,7 +92,11 @@ def main(argv: Sequence[str] | None = None) -> None:
             metric = find_metric(runner)
             costs = measured_costs(runner, stored, sum(field.area_mm2 for field in metric.fields))
             source = {"threshold_from": origin, "checkpoint": str(checkpoint), **costs}
-            write_results(args, cfg, split, metric, source)
+            write_scores(args, cfg, split, metric, source)
+            done.append((split, metric))
+        # The other processes wait at the next split's beginning, and not for long.
+        for split, metric in done:
+            show_results(args, cfg, split, metric)
 
 
 def find_metric(runner: Runner) -> CentroidFScore:
@@ -99,14 +104,14 @@ def find_metric(runner: Runner) -> CentroidFScore:
     return next(m for m in runner.test_evaluator.metrics if isinstance(m, CentroidFScore))
 
 
-def write_results(
+def write_scores(
     args: argparse.Namespace,
     cfg: Config,
     split: str,
     metric: CentroidFScore,
     source: dict,
 ) -> None:
-    """Print the table, and write detections, scores, pictures and the report."""
+    """Print the table, and write detections and scores."""
     summary = summarize(
         split,
         metric.fields,
@@ -117,11 +122,10 @@ def write_results(
         metric.method,
     )
     print(f"\n{format_summary(summary)}")
-    images = image_root(cfg[f"{split}_dataloader"].dataset)
     summary |= source
     summary |= {
         "ann_file": str(metric.ann_file),
-        "image_root": str(images),
+        "image_root": str(image_root(cfg[f"{split}_dataloader"].dataset)),
         "config": Path(args.config).name,
         "versions": versions(),
     }
@@ -135,9 +139,13 @@ def write_results(
             out = out.with_stem(f"{out.stem}_{split}")
         metric.save(out)
         print(f"detections: {out}")
+
+
+def show_results(args: argparse.Namespace, cfg: Config, split: str, metric: CentroidFScore) -> None:
+    """Write the pictures and the report, which may take long."""
     if args.show_dir:
         folder = Path(args.show_dir)
-        draw_split(folder, images, metric)
+        draw_split(folder, image_root(cfg[f"{split}_dataloader"].dataset), metric)
         print(f"pictures: {folder}")
     if args.report:
         print(f"report: {write_report(cfg.work_dir, split)}")

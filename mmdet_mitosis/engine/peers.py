@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import socket
 import time
 from collections.abc import Iterator, Sequence
@@ -12,10 +13,12 @@ from pathlib import Path
 
 import torch.distributed as dist
 
+from mmdet_mitosis.json_file import short
+
 PATIENCE_S = 5.0
 """A connection breaks a moment before the system knows that the process at its end is gone."""
-BROKEN = ("gloo", "nccl", "connection closed by peer", "connection reset by peer", "mpi")
-"""What is said of a broken connection, in small letters."""
+BROKEN = re.compile(r"gloo|nccl|\bmpi\b|connection (closed|reset) by peer", re.IGNORECASE)
+"""What is said of a broken connection."""
 
 
 @dataclass(frozen=True)
@@ -59,7 +62,7 @@ def naming_the_dead() -> Iterator[None]:
 
 def _explain(own: Peer, peers: Sequence[Peer], error: str) -> str | None:
     """Say which processes are gone; None if that cannot be why the step failed."""
-    if not any(word in error.lower() for word in BROKEN):
+    if not BROKEN.search(error):
         return None
     here = [peer for peer in peers if peer.host == own.host and peer != own]
     until = time.monotonic() + PATIENCE_S
@@ -74,7 +77,10 @@ def _explain(own: Peer, peers: Sequence[Peer], error: str) -> str | None:
         who = f"a process on {', '.join(elsewhere)} has ended, or cannot be reached"
     else:
         return None
-    return f"{who}, and rank {own.rank} cannot go on alone: start all again (train.py: --resume)"
+    return (
+        f"{who}, and rank {own.rank} cannot go on alone: start all again (train.py: --resume); "
+        f"what failed here: {short(ValueError(error))}"
+    )
 
 
 def _lives(pid: int) -> bool:

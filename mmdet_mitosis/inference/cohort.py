@@ -6,6 +6,7 @@ import fcntl
 import glob
 import hashlib
 import json
+import re
 import shutil
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -13,7 +14,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import torch
 from tqdm import tqdm
 
 from mmdet_mitosis.cli import printable
@@ -23,9 +23,11 @@ from mmdet_mitosis.inference.inputs import Input
 from mmdet_mitosis.inference.records import SlideResult
 from mmdet_mitosis.inference.slide_run import SlideRun
 from mmdet_mitosis.inference.slides import Slide, open_slide
+from mmdet_mitosis.json_file import short
 from mmdet_mitosis.locks import open_lock
 
 SUMMARY = "summary.json"
+OF_THE_GPU = re.compile(r"CUDA|cuDNN|CUBLAS|\bHIP\b")
 HIDDEN = ".infer"
 """Folder for what is not finished: parts of slides, locks and failures."""
 
@@ -98,17 +100,16 @@ class Cohort:
                 self._do(given)
 
     def summaries(self) -> list[dict[str, Any]]:
-        """Read the summaries of the slides that are done.
+        """Read the summaries of the slides that are done, with these settings.
 
         Returns:
             One a slide, in their order.
         """
-        found = []
-        for given in self.inputs:
-            path = self.out / given.name / SUMMARY
-            if path.is_file():
-                found.append(json.loads(path.read_text(encoding="utf-8")))
-        return found
+        return [
+            json.loads((self.out / given.name / SUMMARY).read_text(encoding="utf-8"))
+            for given in self.inputs
+            if self._is_done(given)
+        ]
 
     def failures(self) -> dict[str, str]:
         """Read why slides could not be done.
@@ -128,8 +129,7 @@ class Cohort:
         return [
             given
             for given in self.inputs
-            if not (self.out / given.name / SUMMARY).is_file()
-            and not self._hidden("failed", given).is_file()
+            if not self._is_done(given) and not self._hidden("failed", given).is_file()
         ]
 
     @contextmanager
@@ -152,8 +152,10 @@ class Cohort:
                     tqdm.write(f"{given.name}: another process is at it")
         # Whatever a file can do to its readers must not stop the others.
         except Exception as error:
-            if isinstance(error, torch.cuda.OutOfMemoryError):
-                raise
+            # But a GPU that has failed would fail them all.
+            if isinstance(error, RuntimeError) and OF_THE_GPU.search(str(error)):
+                reason = f"the GPU has failed: {short(error)}; a second run goes on from here"
+                raise OSError(with_file(str(given.path), reason)) from error
             reason = " ".join(str(error).split()) or type(error).__name__
             tqdm.write(printable(with_file(str(given.path), reason)))
             write_json_atomic(failed, {"reason": reason})
@@ -162,7 +164,7 @@ class Cohort:
         """Do a slide."""
         key = self._key(given)
         target = self.out / given.name
-        if _key_of(target) == key:
+        if self._is_done(given):
             self._clear(given, key)
             return
         parts = self._hidden("parts", given)
@@ -195,6 +197,13 @@ class Cohort:
         with suppress(OSError):  # parts of other settings, which their next run goes on from
             parts.rmdir()
 
+    def _is_done(self, given: Input) -> bool:
+        """Tell whether the output of a slide is there, of the file as it is and these settings."""
+        try:
+            return _key_of(self.out / given.name) == self._key(given)
+        except OSError:  # the slide is gone
+            return False
+
     def _key(self, given: Input) -> str:
         """Name what the slide's result depends on."""
         status = given.path.stat()
@@ -206,6 +215,7 @@ class Cohort:
             status.st_mtime_ns,
             record["checkpoint_sha256"],
             record["config"],
+            record["config_sha256"],
             self.detector.threshold,
             self.detector.mpp,
             self.detector.window_size,

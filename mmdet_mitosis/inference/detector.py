@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -21,7 +22,9 @@ from mmdet_mitosis.engine.checkpoints import check_weights, find_checkpoint, rea
 from mmdet_mitosis.engine.embedded_config import config_of_checkpoint
 from mmdet_mitosis.engine.launch import load_config
 from mmdet_mitosis.engine.threshold_hook import choose_threshold
-from mmdet_mitosis.evaluation.windows import WindowDetections, window_detections
+from mmdet_mitosis.evaluation.centroid_fscore import CentroidFScore
+from mmdet_mitosis.evaluation.scoring import MERGE_RADIUS_UM
+from mmdet_mitosis.evaluation.windows import CENTERS, WindowDetections, window_detections
 from mmdet_mitosis.inference.records import SlideResult
 from mmdet_mitosis.inference.slide_run import SlideRun
 from mmdet_mitosis.inference.slides import Slide, open_slide
@@ -61,7 +64,10 @@ class MitosisDetector:
         threshold: Lowest score that counts.
         threshold_from: Where it was chosen.
         parallel: Number of threads that may call :meth:`detect` side by side.
-        record: ``config``, ``checkpoint``, ``checkpoint_sha256``, ``precision`` and ``versions``.
+        center: Point of a detection, ``box`` or ``mask``, as the metric of the config has it.
+        merge_radius_um: Detections of different windows this close are one, µm; likewise.
+        record: ``config``, ``config_sha256`` (of what decides results), ``checkpoint``,
+            ``checkpoint_sha256``, ``precision`` and ``versions``.
 
     Raises:
         FileNotFoundError: If a file is not there.
@@ -94,7 +100,9 @@ class MitosisDetector:
         self.threshold, self.threshold_from = choose_threshold(stored, path, threshold)
         self.model = _build_model(self.cfg, stored["state_dict"], path).to(self.device)
         self.pipeline, self.normalizer = _build_pipeline(self.cfg, path)
+        self.center, self.merge_radius_um = _rule(self.cfg, path)
         self.record = _record(path, config, stored, self.speed.precision(self.device))
+        self.record["config_sha256"] = self._digest_config()
         self.speed.apply(self.model, self.device)
         if self.speed.compiled:
             self._warm_up()
@@ -158,9 +166,15 @@ class MitosisDetector:
         """
         samples = self.model.test_step(pseudo_collate(list(prepared)))
         return [
-            window_detections(sample.pred_instances, 0, tuple(window))
+            window_detections(sample.pred_instances, 0, tuple(window), self.center)
             for sample, window in zip(samples, windows_xyxy, strict=True)
         ]
+
+    def _digest_config(self) -> str:
+        """Digest what of the config decides results."""
+        steps = get_test_pipeline_cfg(self.cfg)
+        decides = [self.cfg.model, steps, self.center, self.merge_radius_um]
+        return hashlib.sha256(json.dumps(decides, default=str).encode()).hexdigest()
 
     def _warm_up(self) -> None:
         """Compile now, so that what hinders it is told before the first slide."""
@@ -232,6 +246,24 @@ def _lengths(cfg: Config, path: Path) -> tuple[float, int]:
             f"{MAX_MPP:g} µm a pixel"
         )
     return mpp, window
+
+
+def _rule(cfg: Config, path: Path) -> tuple[str, float]:
+    """Take from the metric how detections are placed and merged: the threshold is for those."""
+    evaluator = cfg.get("test_evaluator") or {}
+    metrics = evaluator if isinstance(evaluator, list) else [evaluator]
+    for metric in metrics:
+        if isinstance(metric, dict) and metric.get("type") == CentroidFScore.__name__:
+            center = metric.get("center", CENTERS[0])
+            radius = finite(metric.get("merge_radius_um", MERGE_RADIUS_UM))
+            if center not in CENTERS or radius is None or radius < 0:
+                raise ValueError(
+                    f"the config of {path} has the center {shown(center)} and the merge_radius_um "
+                    f"{shown(metric.get('merge_radius_um'))} in test_evaluator; expected "
+                    f"{' or '.join(CENTERS)}, and µm"
+                )
+            return center, radius
+    return CENTERS[0], MERGE_RADIUS_UM
 
 
 def _record(path: Path, config: str | Path | None, stored: dict, precision: str) -> dict[str, Any]:

@@ -24,7 +24,7 @@ class SlideResult:
         threshold: Lowest score of a detection that counts.
         threshold_from: Where it was chosen.
         tissue_mm2: Area that was looked at.
-        model: ``config``, ``checkpoint``, ``checkpoint_sha256`` and ``versions``.
+        model: What the detector is: its ``record``.
         seconds: Duration.
     """
 

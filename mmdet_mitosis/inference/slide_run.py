@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
+from contextlib import closing
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,7 +15,6 @@ from tqdm import tqdm
 
 from mmdet_mitosis.cli import printable
 from mmdet_mitosis.evaluation.detections import FieldDetections
-from mmdet_mitosis.evaluation.scoring import MERGE_RADIUS_UM
 from mmdet_mitosis.evaluation.windows import WindowDetections
 from mmdet_mitosis.inference.found import Found
 from mmdet_mitosis.inference.prefetch import work_ahead
@@ -158,9 +158,10 @@ class SlideRun:
             yield from work_ahead(compute, batches, parallel, 2 * parallel, each)
             return
         workers = detector.workers
-        prepared = work_ahead(prepare, windows, workers, ahead=2 * size + workers)
-        for batch in batches:
-            yield detector.detect(list(islice(prepared, len(batch))), batch)
+        # Closed here, so that no thread reads a slide that is closed where a batch fails.
+        with closing(work_ahead(prepare, windows, workers, ahead=2 * size + workers)) as prepared:
+            for batch in batches:
+                yield detector.detect(list(islice(prepared, len(batch))), batch)
 
     def _fit(self) -> Fit | None:
         """Estimate the stains of the slide."""
@@ -204,7 +205,7 @@ class SlideRun:
 
     def _merge(self, found: Found) -> FieldDetections:
         """Bring the windows together, and their detections to the full resolution."""
-        radius = MERGE_RADIUS_UM / self.mpp
+        radius = self.detector.merge_radius_um / self.mpp
         keep = merge_tiles(
             found.centers_xy,
             found.scores,

@@ -66,7 +66,9 @@ def test_all_that_are_gone_are_named(monkeypatch: pytest.MonkeyPatch) -> None:
     assert said.startswith(f"{dead[0]}, {dead[1]} have ended, and rank 0 cannot")
     assert _explain(own, [own, near, far], GLOO).startswith("a process on elsewhere has ended, or")
     assert _explain(own, [own, near], GLOO) is None
-    assert _explain(own, [own, *dead], "the size of tensor a must match") is None
+    assert said.endswith(f"what failed here: {GLOO}")
+    for other in ("the size of tensor a must match", "Compile with TORCH_USE_CUDA_DSA"):
+        assert _explain(own, [own, far, *dead], other) is None
 
 
 def test_one_process_has_no_peers() -> None:

@@ -36,12 +36,13 @@ class SpotDetector:
     """Finds what is dark; the larger the piece of a spot that it sees, the surer it is."""
 
     mpp, threshold, threshold_from, normalizer = 0.25, 0.5, "the test", None
+    merge_radius_um = 6.25
 
     def __init__(self, window_size=256, batch_size=4, workers=2, stop_after=None, parallel=1):
         self.window_size, self.batch_size, self.workers = window_size, batch_size, workers
         self.parallel, self.stop_after, self.n_seen = parallel, stop_after, 0
         self.record = {"config": "spots", "checkpoint": "none", "checkpoint_sha256": "0" * 64}
-        self.record["versions"] = {}
+        self.record |= {"config_sha256": "0" * 64, "versions": {}}
 
     def prepare(self, window_rgb, fit):
         assert fit is None

@@ -174,6 +174,50 @@ def test_processes_share_the_slides_and_a_dead_ones_are_done_by_a_restart(
     assert content(out) == content(tmp_path / "whole")
 
 
+def test_what_other_settings_have_left_is_not_this_run_s(tmp_path, slides) -> None:
+    out = tmp_path / "out"
+    build(slides, out).run()
+    (slides / "2.png").write_bytes(b"no image any more")
+    other = SpotDetector(128)
+    other.threshold = 0.99
+    cohort = build(slides, out, other)
+    assert len(cohort.unfinished()) == 5
+    cohort.run()
+    assert [s["slide"] for s in cohort.summaries()] == ["0", "1", "3", "4"]
+    assert [Path(name).name for name in cohort.failures()] == ["2.png"]
+    assert (out / "2" / "summary.json").is_file()  # of the first run
+    (slides / "3.png").unlink()
+    assert [s["slide"] for s in cohort.summaries()] == ["0", "1", "4"]
+
+
+def test_another_config_is_another_result(tmp_path, slides) -> None:
+    out = tmp_path / "out"
+    build(slides, out).run()
+    other = SpotDetector(128)
+    other.record["config_sha256"] = "1" * 64  # of the same name
+    build(slides, out, other).run()
+    assert other.n_seen > 0
+
+
+@pytest.mark.parametrize(
+    "said", ["CUDA error: an illegal memory access", "CUBLAS_STATUS_ALLOC_FAILED"]
+)
+def test_a_gpu_that_fails_ends_the_run(tmp_path, slides, said) -> None:
+    class Failing(SpotDetector):
+        def detect(self, prepared, windows):
+            if self.n_seen > 3:
+                raise RuntimeError(f"{said}\nCompile with TORCH_USE_CUDA_DSA")
+            return super().detect(prepared, windows)
+
+    cohort = build(slides, tmp_path / "out", Failing(128))
+    with pytest.raises(OSError, match=rf"\.png: the GPU has failed: {said}.*goes on from here"):
+        cohort.run()
+    assert not cohort.failures()
+    cohort = build(slides, tmp_path / "out")
+    cohort.run()
+    assert not cohort.unfinished()
+
+
 def test_a_slide_that_another_process_is_at_is_left_to_it(tmp_path, slides, capsys) -> None:
     out = tmp_path / "out"
     cohort = build(slides, out)

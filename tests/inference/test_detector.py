@@ -73,3 +73,39 @@ def test_checkpoints_that_cannot_serve_are_refused(trained, tmp_path) -> None:
         torch.save(changed, path)
         with pytest.raises(ValueError, match=message):
             MitosisDetector(path, device="cpu")
+
+
+def test_places_and_merging_are_those_that_the_threshold_was_chosen_for(trained, tmp_path) -> None:
+    stored = read_checkpoint(trained[1])
+    rule = "\ntest_evaluator = dict(type='CentroidFScore', ann_file='x', {})"
+    for words, expected in (
+        ("center='mask', merge_radius_um=3.0", ("mask", 3.0)),
+        ("threshold=0.1", ("box", 6.25)),
+    ):
+        changed = stored["meta"] | {"cfg": stored["meta"]["cfg"] + rule.format(words)}
+        torch.save({**stored, "meta": changed}, tmp_path / "best_x.pth")
+        one = MitosisDetector(tmp_path / "best_x.pth", device="cpu", workers=0)
+        assert (one.center, one.merge_radius_um) == expected
+    wrong = stored["meta"] | {"cfg": stored["meta"]["cfg"] + rule.format("center='heart'")}
+    torch.save({**stored, "meta": wrong}, tmp_path / "best_x.pth")
+    with pytest.raises(
+        ValueError, match=r"the center 'heart'.* in test_evaluator; expected box or"
+    ):
+        MitosisDetector(tmp_path / "best_x.pth", device="cpu", workers=0)
+
+
+def test_another_config_of_the_same_name_is_another_detector(trained, tmp_path) -> None:
+    text = read_checkpoint(trained[1])["meta"]["cfg"]
+    digests = []
+    for more in (
+        "",
+        "\nmodel['test_cfg'] = dict(model['test_cfg'], score_thr=0.3)",
+        "\nmax_iters = 7",
+    ):
+        path = tmp_path / f"{len(digests)}" / "my.py"
+        path.parent.mkdir()
+        path.write_text(text + more)
+        record = MitosisDetector(trained[1], path, device="cpu", workers=0).record
+        assert record["config"] == "my.py"
+        digests.append(record["config_sha256"])
+    assert digests[0] == digests[2] != digests[1]
