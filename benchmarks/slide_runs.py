@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache, partial
@@ -9,6 +10,9 @@ from pathlib import Path
 
 from mmengine.config import Config
 
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from data_prep.splits import slide
 from mmdet_mitosis.cli import run_script
 from mmdet_mitosis.evaluation.detections import FieldDetections
 from mmdet_mitosis.evaluation.results.work_folder import read_work_folders
@@ -70,7 +74,7 @@ class SlideRuns:
         """Train with slides held out, unless that is done, and test on them."""
         folder = self._folder(held_out, seed)
         if not (folder / "test_scores.json").is_file():
-            options = self._options(seed, self._split(held_out))
+            options = self._options(seed, self.split(held_out))
             words = ["--work-dir", folder, "--cfg-options", *options]
             run("tools/train.py", self.config, "--load-from", self.load_from, "--resume", *words)
             run("tools/test.py", self.config, folder, *words)
@@ -80,7 +84,7 @@ class SlideRuns:
         """Test the detectors of all seeds as one, unless that is done."""
         folder = self._folder(held_out, "ensemble" if self.views == "one" else self.views)
         if not (folder / "test_scores.json").is_file():
-            options = self._options(self.seeds[0], self._split(held_out))
+            options = self._options(self.seeds[0], self.split(held_out))
             members = [self._folder(held_out, seed) for seed in self.seeds]
             words = ["--views", self.views, "--out", folder, "--cfg-options", *options]
             run("tools/ensemble.py", self.config, *members, *words)
@@ -91,14 +95,21 @@ class SlideRuns:
         """Name the folder of a run."""
         return self.work / self.config.stem / f"{'+'.join(sorted(held_out))}_{seed}"
 
-    def _split(self, held_out: Sequence[str]) -> Path:
-        """Write train.json, val.json and test.json, which has the slides; give their folder."""
+    def split(self, held_out: Sequence[str]) -> Path:
+        """Write train.json, val.json and test.json, which has the slides; give their folder.
+
+        The same tissue on another scanner is in none of them.
+        """
         folder = self.work / "annotations" / "+".join(sorted(held_out))
         content = _content(self.data)
         parts: dict[str, list[dict]] = {"train": [], "val": [], "test": []}
         seen: dict[str, int] = {}
+        source = content["info"]["source"]
+        tissues = {slide(source, case) for case in held_out}
         for image in content["images"]:
             case = image["case"]
+            if case not in held_out and slide(source, case) in tissues:
+                continue
             number = seen[case] = seen.get(case, -1) + 1
             part = "test" if case in held_out else "train" if number % EVERY else "val"
             parts[part].append(image)
