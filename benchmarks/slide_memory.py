@@ -32,7 +32,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from benchmarks.process_memory import MIB, Measured, measure
 from mmdet_mitosis.cli import run_main
 from mmdet_mitosis.evaluation.windows import WindowDetections
-from mmdet_mitosis.inference.slide_run import HALO_UM
+from mmdet_mitosis.geometry.windows import halo_px
 from mmdet_mitosis.inference.slides import open_slide
 from mmdet_mitosis.inference.tiling import Tiles, plan_tiles
 from mmdet_mitosis.inference.tissue import slide_tissue
@@ -128,7 +128,7 @@ def plan(path: Path, all_tissue: bool) -> Tiles:
     """Lay the windows as infer.py does."""
     with open_slide(path) as slide:
         tissue = None if all_tissue else slide_tissue(slide)
-        return plan_tiles(*slide.size_at(MPP), WINDOW, round(HALO_UM / MPP), tissue)
+        return plan_tiles(*slide.size_at(MPP), WINDOW, halo_px(WINDOW, MPP), tissue)
 
 
 def make_up(per_window: float) -> None:

@@ -9,6 +9,7 @@ summary.json there list all. The same command goes on where it was interrupted.
 from __future__ import annotations
 
 import argparse
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -17,7 +18,7 @@ import cv2
 import numpy as np
 import torch
 
-from mmdet_mitosis.cli import encodable, run_main
+from mmdet_mitosis.cli import encodable, printable, run_main
 from mmdet_mitosis.evaluation.functional.clinical import HPF10_MM2
 from mmdet_mitosis.fileio import check_writable, write_bytes_atomic, write_json_atomic
 from mmdet_mitosis.inference.cohort import Cohort, Options, with_file
@@ -140,6 +141,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         args.workers,
         Speed(args.amp, args.channels_last, args.compile),
     )
+    if detector.note:
+        print(f"infer.py: note: {printable(detector.note)}", file=sys.stderr)
     written = (*sorted(args.formats), args.hotspot_mm2, args.hotspot_shape, args.picture_side)
     if args.amp:  # the other two change results by rounding alone
         written += (detector.record["precision"],)

@@ -21,7 +21,7 @@ from mmdet_mitosis.engine.config_options import ConfigOptions
 from mmdet_mitosis.engine.costs import measured_costs
 from mmdet_mitosis.engine.launch import build_runner, for_testing, load_config, lock_work_dir
 from mmdet_mitosis.engine.peers import naming_the_dead
-from mmdet_mitosis.engine.threshold_hook import choose_threshold
+from mmdet_mitosis.engine.threshold_hook import choose_threshold, stored_threshold_once
 from mmdet_mitosis.evaluation.centroid_fscore import CentroidFScore
 from mmdet_mitosis.evaluation.detections import FieldDetections
 from mmdet_mitosis.evaluation.report import format_summary, summarize
@@ -80,11 +80,12 @@ def main(argv: Sequence[str] | None = None) -> None:
             check_writable(target)
     stored = read_checkpoint(checkpoint)
     threshold, origin = choose_threshold(stored, checkpoint, args.threshold)
+    once = stored_threshold_once(stored, checkpoint) if args.threshold is None else None
     cfg.load_from, cfg.resume = str(checkpoint), False
     done = []
     with lock_work_dir(cfg, "test"):
         for split in args.split:
-            runner = build_runner(for_testing(cfg, split, threshold))
+            runner = build_runner(for_testing(cfg, split, threshold, once))
             with naming_the_dead():
                 runner.test()
             if not is_main_process():
@@ -104,6 +105,13 @@ def find_metric(runner: Runner) -> CentroidFScore:
     return next(m for m in runner.test_evaluator.metrics if isinstance(m, CentroidFScore))
 
 
+def summarize_once(metric: CentroidFScore) -> dict:
+    """Give the figures where one window alone judges each place, as infer.py has it."""
+    once = metric.once
+    names = ("tp", "fp", "fn", "precision", "recall", "f_score")
+    return {"threshold": metric.threshold_once, **{name: getattr(once, name) for name in names}}
+
+
 def write_scores(
     args: argparse.Namespace,
     cfg: Config,
@@ -121,6 +129,8 @@ def write_scores(
         metric.radius_um,
         metric.method,
     )
+    if metric.once is not None:
+        summary["once"] = summarize_once(metric)
     print(f"\n{format_summary(summary)}")
     summary |= source
     summary |= {

@@ -158,13 +158,16 @@ def latest_checkpoint(work_dir: str | Path) -> Path | None:
     return max(numbered)[1] if numbered else None
 
 
-def for_testing(cfg: Config, split: str, threshold: float | str) -> Config:
+def for_testing(
+    cfg: Config, split: str, threshold: float | str, threshold_once: float | None = None
+) -> Config:
     """Let a test run over a split.
 
     Args:
         cfg: The config; it is not changed.
         split: ``val`` or ``test``.
         threshold: As ``CentroidFScore`` takes it.
+        threshold_once: Likewise.
 
     Returns:
         A copy whose test is that of the split.
@@ -180,6 +183,8 @@ def for_testing(cfg: Config, split: str, threshold: float | str) -> Config:
     cfg = deepcopy(cfg)
     cfg.test_dataloader, cfg.test_evaluator = cfg[f"{split}_dataloader"], cfg[f"{split}_evaluator"]
     cfg.test_evaluator.threshold = threshold
+    if threshold_once is not None:
+        cfg.test_evaluator.threshold_once = threshold_once
     drop_training_hooks(cfg)
     return cfg
 

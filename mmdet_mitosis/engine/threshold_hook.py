@@ -24,8 +24,9 @@ def threshold_record(metric: CentroidFScore, metrics: dict) -> dict:
         metrics: What the validation gave, by name with prefix.
 
     Returns:
-        ``threshold``, ``f_score``, ``chosen_on`` (its json), ``radius_um``; where it was chosen for
-        a recall also ``min_recall``, the one asked for, and ``recall``, the one reached.
+        ``threshold``, ``f_score``, ``threshold_once`` and ``f_score_once`` (where one window alone
+        judges each place), ``chosen_on`` (its json), ``radius_um``; where it was chosen for a
+        recall also ``min_recall``, the one asked for, and ``recall``, the one reached.
     """
     record = {
         "threshold": float(metrics[f"{metric.prefix}/threshold"]),
@@ -33,6 +34,9 @@ def threshold_record(metric: CentroidFScore, metrics: dict) -> dict:
         "chosen_on": str(metric.ann_file),
         "radius_um": float(metric.radius_um),
     }
+    for name in ("threshold_once", "f_score_once"):
+        if f"{metric.prefix}/{name}" in metrics:
+            record[name] = float(metrics[f"{metric.prefix}/{name}"])
     if metric.min_recall is not None:
         record["min_recall"] = float(metric.min_recall)
         record["recall"] = float(metrics[f"{metric.prefix}/recall"])
@@ -53,7 +57,11 @@ def choose_on_validation(runner: Runner) -> dict:
 
 
 def choose_threshold(
-    stored: Mapping, path: str | Path, given: float | None, option: str = "--threshold"
+    stored: Mapping,
+    path: str | Path,
+    given: float | None,
+    option: str = "--threshold",
+    once: bool = False,
 ) -> tuple[float, str]:
     """Take the threshold that a user gives, else the one that a checkpoint stores.
 
@@ -62,6 +70,8 @@ def choose_threshold(
         path: Where that is from, for the message.
         given: What the user gives, or None.
         option: How he gives it.
+        once: Take the one for windows of which one alone judges each place, where the checkpoint
+            stores it; those of earlier versions do not.
 
     Returns:
         The threshold, and where it is from.
@@ -78,7 +88,8 @@ def choose_threshold(
             "mitosis/threshold at every validation"
         )
     threshold, chosen_on = stored_threshold(stored, path)
-    return threshold, f"{chosen_on} (validation)"
+    own = stored_threshold_once(stored, path) if once else None
+    return threshold if own is None else own, f"{chosen_on} (validation)"
 
 
 def stored_threshold(stored: Mapping, path: str | Path) -> tuple[float, str]:
@@ -103,6 +114,31 @@ def stored_threshold(stored: Mapping, path: str | Path) -> tuple[float, str]:
             "json that it was 'chosen_on'"
         )
     return threshold, chosen_on
+
+
+def stored_threshold_once(stored: Mapping, path: str | Path) -> float | None:
+    """Take the threshold for windows of which one alone judges each place.
+
+    Args:
+        stored: Content of the checkpoint.
+        path: Where that is from, for the message.
+
+    Returns:
+        The threshold; None where the checkpoint stores none.
+
+    Raises:
+        ValueError: If what it stores is none.
+    """
+    record = stored.get(KEY)
+    if not isinstance(record, Mapping) or "threshold_once" not in record:
+        return None
+    threshold = finite(record["threshold_once"])
+    if threshold is None:
+        raise ValueError(
+            f"{path} stores the threshold_once {shown(record['threshold_once'])}; expected a "
+            "finite number"
+        )
+    return threshold
 
 
 @HOOKS.register_module()
@@ -145,6 +181,7 @@ class ThresholdHook(Hook):
         for metric in _centroid_metrics(test_loop.evaluator):
             if metric.threshold is None:
                 metric.threshold, chosen_on = stored_threshold(checkpoint, "the checkpoint")
+                metric.threshold_once = stored_threshold_once(checkpoint, "the checkpoint")
                 runner.logger.info(
                     f"threshold {metric.threshold:.4f} from the checkpoint, chosen on {chosen_on}"
                 )

@@ -13,7 +13,7 @@ from mmengine.logging import print_log
 from mmengine.structures import InstanceData
 
 from mmdet_mitosis.evaluation.detections import FieldDetections, save_detections
-from mmdet_mitosis.evaluation.functional import MATCH_METHODS, Curve
+from mmdet_mitosis.evaluation.functional import MATCH_METHODS, Counts, Curve
 from mmdet_mitosis.evaluation.scoring import (
     MERGE_RADIUS_UM,
     RADIUS_UM,
@@ -28,6 +28,7 @@ from mmdet_mitosis.evaluation.windows import (
     CENTERS,
     WindowDetections,
     merge_field,
+    merge_field_once,
     window_detections,
 )
 
@@ -53,9 +54,16 @@ class CentroidFScore(BaseMetric):
             :func:`~mmdet_mitosis.evaluation.functional.match_points`.
         center: Point of a detection that is matched: the middle of its ``box``, or the centre of
             mass of its ``mask``.
+        threshold_once: Threshold for :attr:`once`; with ``'choose'`` it is chosen too, None without
+            it leaves that out.
         outfile: Where to write the field-level detections as COCO results; None: nowhere.
         collect_device: As ``mmengine.evaluator.BaseMetric``.
         prefix: As ``mmengine.evaluator.BaseMetric``.
+
+    Attributes:
+        detections: Of the last evaluation, by image id.
+        once: Counts of the last evaluation where one window alone judges each place, as in
+            ``tools/infer.py``; None where there is no threshold for that.
 
     Raises:
         FileNotFoundError: If ``ann_file`` is not there.
@@ -74,6 +82,7 @@ class CentroidFScore(BaseMetric):
         merge_radius_um: float = MERGE_RADIUS_UM,
         method: str = "optimal",
         center: str = "box",
+        threshold_once: float | None = None,
         outfile: str | None = None,
         collect_device: str = "cpu",
         prefix: str | None = None,
@@ -95,6 +104,8 @@ class CentroidFScore(BaseMetric):
         self.method = method
         self.outfile = outfile
         self.center = center
+        self.threshold_once = threshold_once
+        self.once: Counts | None = None
         self.truth = load_truth(ann_file)
         self.fields = self.truth.fields
         self.detections: dict[int, FieldDetections] = {}
@@ -122,7 +133,8 @@ class CentroidFScore(BaseMetric):
         Returns:
             ``f_score precision recall tp fp fn threshold ap``; ``fp_look_alikes``, how many of the
             false positives are look-alikes, where these are labelled; ``f_score`` of each scanner;
-            and with a threshold from elsewhere ``oracle_f_score``: the highest F-score that a
+            ``f_score_once``, that of :attr:`once`, and with ``'choose'`` ``threshold_once``; and
+            with a threshold from elsewhere ``oracle_f_score``: the highest F-score that a
             threshold tuned on this very split would give, by greedy matching.
 
         Raises:
@@ -134,10 +146,15 @@ class CentroidFScore(BaseMetric):
                 "no threshold: the checkpoint stores none; give one with --threshold "
                 "(chosen on the validation split, never on the split that is reported)"
             )
-        self.detections = self._merge(results)
+        by_field = self._by_field(results)
+        mpp = {field.image_id: field.mpp for field in self.fields}
+        self.detections = {
+            image_id: merge_field(windows, self.merge_radius_um / mpp[image_id])
+            for image_id, windows in by_field.items()
+        }
         if self.outfile:
             self.save(self.outfile)
-        return self._metrics()
+        return self._metrics() | self._score_once(by_field)
 
     def save(self, path: str | Path) -> None:
         """Write the detections of the last evaluation as COCO results of the fields.
@@ -177,6 +194,25 @@ class CentroidFScore(BaseMetric):
         print_log(f"threshold {threshold:.3f} ({origin}), {len(self.fields)} fields", "current")
         return metrics
 
+    def _score_once(self, by_field: dict[int, list[WindowDetections]]) -> dict[str, float]:
+        """Score what as few windows as in inference say."""
+        chosen = self.threshold == CHOOSE
+        if not chosen and self.threshold_once is None:
+            self.once = None
+            return {}
+        mpp = {field.image_id: field.mpp for field in self.fields}
+        found = {
+            image_id: merge_field_once(windows, self.merge_radius_um / mpp[image_id], mpp[image_id])
+            for image_id, windows in by_field.items()
+        }
+        if chosen:
+            threshold = self._choose(split_curve(self.fields, found, self.radius_um))
+        else:
+            threshold = self.threshold_once
+        self.once = total(score_fields(self.fields, found, threshold, self.radius_um, self.method))
+        own = {"threshold_once": threshold} if chosen else {}
+        return {**own, "f_score_once": self.once.f_score}
+
     def _choose(self, curve: Curve) -> float:
         """Choose the threshold on this split."""
         best = curve.best_threshold()
@@ -207,14 +243,14 @@ class CentroidFScore(BaseMetric):
         height, width = sample["ori_shape"][:2]
         return image_id, (0, 0, width, height)
 
-    def _merge(self, results: list[WindowDetections]) -> dict[int, FieldDetections]:
-        """Bring the windows of each field together."""
-        mpp = {field.image_id: field.mpp for field in self.fields}
+    def _by_field(self, results: list[WindowDetections]) -> dict[int, list[WindowDetections]]:
+        """Sort windows by their field."""
+        known = {field.image_id for field in self.fields}
         by_field: dict[int, list[WindowDetections]] = defaultdict(list)
         for record in results:
             if record.image_id in self.truth.unlabelled:
                 continue
-            if record.image_id not in mpp:
+            if record.image_id not in known:
                 raise ValueError(
                     f"a window is of image {record.image_id!r}, which {self.ann_file} does not "
                     "have: the dataset must read the same file"
@@ -228,7 +264,4 @@ class CentroidFScore(BaseMetric):
                 "current",
                 level=logging.WARNING,
             )
-        return {
-            image_id: merge_field(records, self.merge_radius_um / mpp[image_id])
-            for image_id, records in by_field.items()
-        }
+        return by_field

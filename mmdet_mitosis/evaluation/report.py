@@ -144,6 +144,12 @@ def format_summary(summary: dict) -> str:
             f"{summary['n_look_alikes']} of the {summary['fp']} false positives are labelled "
             "look-alikes"
         )
+    if once := summary.get("once"):
+        lines.append(
+            f"each place looked at once, as tools/infer.py does, at its threshold "
+            f"{once['threshold']:.3f}: F {once['f_score']:.3f}, precision {once['precision']:.3f}, "
+            f"recall {once['recall']:.3f}"
+        )
     greedy = summary["by_method"]["greedy"]
     if greedy["tp"] != summary["tp"]:
         lines.append(f"greedy matching: F {greedy['f_score']:.3f}")

@@ -7,13 +7,17 @@ from dataclasses import dataclass
 
 import numpy as np
 from mmengine.structures import InstanceData
+from scipy.spatial import cKDTree
 
 from mmdet_mitosis.evaluation.detections import FieldDetections
 from mmdet_mitosis.evaluation.functional import merge_windows
 from mmdet_mitosis.geometry.shapes import pixel_polygons
+from mmdet_mitosis.geometry.windows import fewest_windows, halo_px
 
 CENTERS = ("box", "mask")
 """What can stand for a detection's place."""
+EVERYWHERE = np.array([-1e6, -1e6, 1e6, 1e6])
+"""Widens a frame, px, so that its borders cut no box."""
 
 
 @dataclass(frozen=True)
@@ -90,11 +94,8 @@ def merge_field(windows: Sequence[WindowDetections], radius_px: float) -> FieldD
     Returns:
         The field's detections.
     """
-    centers = np.concatenate([w.centers_xy.reshape(-1, 2) for w in windows])
-    bboxes = np.concatenate([w.bboxes_xyxy.reshape(-1, 4) for w in windows])
-    scores = np.concatenate([w.scores for w in windows])
+    centers, scores, bboxes, index = _joined(windows)
     polygons = [parts for w in windows for parts in w.polygons]
-    index = np.repeat(np.arange(len(windows)), [len(w.scores) for w in windows])
     frames = np.array([w.window_xyxy for w in windows])
     keep = merge_windows(centers, scores, bboxes, index, frames, radius_px)
     kept_polygons = [[np.asarray(flat).tolist() for flat in polygons[i]] for i in keep]
@@ -103,6 +104,55 @@ def merge_field(windows: Sequence[WindowDetections], radius_px: float) -> FieldD
     candidate_scores = np.concatenate(first)[keep] if staged else None
     return FieldDetections(
         centers[keep], scores[keep], bboxes[keep], kept_polygons, candidate_scores
+    )
+
+
+def merge_field_once(
+    windows: Sequence[WindowDetections], radius_px: float, mpp: float
+) -> FieldDetections:
+    """Merge as few of a field's windows as ``tools/infer.py`` would look at.
+
+    It lays windows that overlap little, and each place is judged by the one whose middle is
+    nearest. Networks are less sure near a border; where windows overlap much and the surest of
+    their looks counts, scores are higher, and so is the threshold of the best F-score.
+
+    Args:
+        windows: All windows of the field, also those without detections.
+        radius_px: Detections this close are one object, px. Near the border between two windows'
+            places, to half of it, both are asked: no two see an object at the same pixel.
+        mpp: Size of the field's pixels, µm.
+
+    Returns:
+        The field's detections, without outlines.
+    """
+    x1, _, x2, _ = windows[0].window_xyxy
+    halo = halo_px(x2 - x1, mpp)
+    windows = [windows[i] for i in fewest_windows([w.window_xyxy for w in windows], halo)]
+    centers, scores, bboxes, index = _joined(windows)
+    if not len(scores):
+        return FieldDetections()
+    frames = np.array([w.window_xyxy for w in windows], float)
+    middles = (frames[:, :2] + frames[:, 2:]) / 2
+    nearest, _ = cKDTree(middles).query(centers, p=np.inf)
+    own = np.abs(centers - middles[index]).max(axis=1)
+    asked = np.flatnonzero(own - nearest <= radius_px)
+    # One frame around all cuts nothing: this merges by the radius alone.
+    around = np.array([[*frames[:, :2].min(axis=0), *frames[:, 2:].max(axis=0)]]) + EVERYWHERE
+    none = np.zeros(len(asked), int)
+    merged = merge_windows(centers[asked], scores[asked], bboxes[asked], none, around, radius_px)
+    keep = asked[merged]
+    return FieldDetections(centers[keep], scores[keep], bboxes[keep], [[] for _ in keep])
+
+
+def _joined(
+    windows: Sequence[WindowDetections],
+) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """Join the windows' centres, scores and boxes, and tell the window of each."""
+    return (
+        np.concatenate([w.centers_xy.reshape(-1, 2) for w in windows]),
+        np.concatenate([w.scores for w in windows]),
+        np.concatenate([w.bboxes_xyxy.reshape(-1, 4) for w in windows]),
+        np.repeat(np.arange(len(windows)), [len(w.scores) for w in windows]),
     )
 
 

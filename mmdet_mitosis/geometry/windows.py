@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 
 import numpy as np
 import shapely
@@ -10,6 +11,9 @@ import shapely
 Polygons = Sequence[Sequence[float]]
 """COCO polygons of one object: flat ``[x0, y0, x1, y1, …]`` lists, pixels."""
 
+HALO_UM = 12.0
+"""Rim of a window that is its neighbours' to judge where few windows are laid: more than a mitosis
+reaches from its centre."""
 MAX_WINDOWS = 500_000
 """Of one field: a field of 145000 px in the paper's windows. Each takes a kB or more of memory."""
 
@@ -63,6 +67,49 @@ def field_windows(width: int, height: int, size: int, overlap: float) -> np.ndar
     corners = np.array([(x, y) for y in ys for x in xs], dtype=np.int64)
     ends = np.minimum(corners + size, (width, height))
     return np.concatenate([corners, ends], axis=1)
+
+
+def halo_px(window: int, mpp: float) -> int:
+    """Give the halo of windows that overlap little.
+
+    Args:
+        window: Side of a window, px.
+        mpp: Size of its pixels, µm.
+
+    Returns:
+        12 µm, at most a quarter of the window, px.
+    """
+    return min(round(HALO_UM / mpp), window // 4)
+
+
+def fewest_windows(windows_xyxy: Sequence[Sequence[int]], halo: int) -> list[int]:
+    """Choose of a field's windows as few as cover it with a halo.
+
+    Args:
+        windows_xyxy: Those of :func:`field_windows`, in any order, some perhaps twice.
+        halo: Neighbours overlap by at least twice as much, px, where there are such.
+
+    Returns:
+        Rows of the windows; all, where they are not of one size, or no grid.
+    """
+    frames = np.asarray(windows_xyxy, dtype=np.int64).reshape(-1, 4)
+    if len(np.unique(frames[:, 2:] - frames[:, :2], axis=0)) != 1:
+        return list(range(len(frames)))
+    width, height = (frames[0, 2:] - frames[0, :2]).tolist()
+    xs = _fewest_origins(np.unique(frames[:, 0]).tolist(), width - 2 * halo)
+    ys = _fewest_origins(np.unique(frames[:, 1]).tolist(), height - 2 * halo)
+    chosen = np.flatnonzero(np.isin(frames[:, 0], xs) & np.isin(frames[:, 1], ys)).tolist()
+    is_grid = len(np.unique(frames[chosen], axis=0)) == len(xs) * len(ys)
+    return chosen if is_grid else list(range(len(frames)))
+
+
+def _fewest_origins(origins: Sequence[int], longest: int) -> list[int]:
+    """Go through increasing origins in steps as long as possible."""
+    chosen = [origins[0]]
+    for origin, following in pairwise(origins[1:]):
+        if following - chosen[-1] > longest:
+            chosen.append(origin)
+    return chosen if len(origins) == 1 else [*chosen, origins[-1]]
 
 
 def clip_object(polygons: Polygons, window_xyxy: Sequence[int]) -> tuple[list[list[float]], float]:

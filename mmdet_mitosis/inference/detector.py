@@ -21,7 +21,7 @@ from mmdet_mitosis.coco_values import MAX_MPP, MIN_MPP
 from mmdet_mitosis.engine.checkpoints import check_weights, find_checkpoint, read_checkpoint
 from mmdet_mitosis.engine.embedded_config import config_of_checkpoint
 from mmdet_mitosis.engine.launch import load_config
-from mmdet_mitosis.engine.threshold_hook import choose_threshold
+from mmdet_mitosis.engine.threshold_hook import choose_threshold, stored_threshold_once
 from mmdet_mitosis.evaluation.centroid_fscore import CentroidFScore
 from mmdet_mitosis.evaluation.scoring import MERGE_RADIUS_UM
 from mmdet_mitosis.evaluation.windows import CENTERS, WindowDetections, window_detections
@@ -40,6 +40,10 @@ MODEL_MPP = 0.25
 """Resolution that detectors are trained at, where their config says none, µm."""
 MAX_WINDOW = 16384
 """Longest side of a window, px: such a one is 0.8 GB."""
+TOO_HIGH = (
+    "{path} stores no threshold for windows that overlap little, and that for windows that overlap "
+    "much may be too high here: tools/choose_threshold.py chooses both"
+)
 READING = ("LoadWindow", "LoadImageFromFile", "LoadAnnotations")
 
 
@@ -63,6 +67,7 @@ class MitosisDetector:
         window_size: Side of a window, px.
         threshold: Lowest score that counts.
         threshold_from: Where it was chosen.
+        note: What is to be said of it, or None.
         parallel: Number of threads that may call :meth:`detect` side by side.
         center: Point of a detection, ``box`` or ``mask``, as the metric of the config has it.
         merge_radius_um: Detections of different windows this close are one, µm; likewise.
@@ -97,7 +102,9 @@ class MitosisDetector:
         self.device = device or ("cuda:0" if torch.cuda.is_available() else "cpu")
         side_by_side = torch.device(self.device).type == "cpu" and workers > 0
         self.parallel = min(batch_size, torch.get_num_threads()) if side_by_side else 1
-        self.threshold, self.threshold_from = choose_threshold(stored, path, threshold)
+        self.threshold, self.threshold_from = choose_threshold(stored, path, threshold, once=True)
+        fits = threshold is not None or stored_threshold_once(stored, path) is not None
+        self.note = None if fits else TOO_HIGH.format(path=path)
         self.model = _build_model(self.cfg, stored["state_dict"], path).to(self.device)
         self.pipeline, self.normalizer = _build_pipeline(self.cfg, path)
         self.center, self.merge_radius_um = _rule(self.cfg, path)

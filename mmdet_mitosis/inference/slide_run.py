@@ -16,6 +16,7 @@ from tqdm import tqdm
 from mmdet_mitosis.cli import printable
 from mmdet_mitosis.evaluation.detections import FieldDetections
 from mmdet_mitosis.evaluation.windows import WindowDetections
+from mmdet_mitosis.geometry.windows import halo_px
 from mmdet_mitosis.inference.found import Found
 from mmdet_mitosis.inference.prefetch import work_ahead
 from mmdet_mitosis.inference.records import SlideResult
@@ -27,9 +28,6 @@ from mmdet_mitosis.stain import Fit
 if TYPE_CHECKING:
     from mmdet_mitosis.inference.detector import MitosisDetector
 
-HALO_UM = 12.0
-"""Rim of a window that is its neighbours' to judge: more than a mitosis reaches from its centre. It
-is at most a quarter of the window."""
 SAME_MPP = 0.05
 """An image whose resolution differs from the model's by less than this share stays as it is."""
 FIT_PX = 8192
@@ -108,7 +106,7 @@ class SlideRun:
         """Lay the windows."""
         tissue = None if all_tissue else slide_tissue(self.slide)
         window = self.detector.window_size
-        halo = min(round(HALO_UM / self.mpp), window // 4)
+        halo = halo_px(window, self.mpp)
         return plan_tiles(*self.size, window, halo, tissue)
 
     def _parts(self) -> Iterator[Found]:

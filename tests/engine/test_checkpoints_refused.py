@@ -68,3 +68,17 @@ def test_meta_that_is_none(tmp_path) -> None:
 def test_thresholds_that_are_none(record: object) -> None:
     with pytest.raises(ValueError, match=r"a\.pth stores the threshold .*; expected a finite"):
         choose_threshold({KEY: record}, "a.pth", None)
+
+
+def test_the_threshold_for_few_windows_is_taken_where_it_is_stored() -> None:
+    record = {"threshold": 0.5, "chosen_on": "val.json"}
+    origin = "val.json (validation)"
+    assert choose_threshold({KEY: record}, "a.pth", None, once=True) == (0.5, origin)
+    both = {KEY: record | {"threshold_once": 0.4}}
+    assert choose_threshold(both, "a.pth", None, once=True) == (0.4, origin)
+    assert choose_threshold(both, "a.pth", None) == (0.5, origin)
+    assert choose_threshold(both, "a.pth", 0.3, once=True) == (0.3, "--threshold")
+    for wrong in (NAN, "0.5", None):
+        stored = {KEY: record | {"threshold_once": wrong}}
+        with pytest.raises(ValueError, match=r"a\.pth stores the threshold_once .* finite number"):
+            choose_threshold(stored, "a.pth", None, once=True)

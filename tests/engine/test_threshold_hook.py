@@ -127,11 +127,14 @@ def test_what_validation_finds_is_what_the_checkpoint_stores(root, tmp_path):
     found = {
         key: runner.message_hub.get_scalar(f"val/mitosis/{key}").current()
         for key in stored
-        if key in ("threshold", "f_score")
+        if "threshold" in key or "f_score" in key
     }
-    assert found == {key: stored[key] for key in found} and len(found) == 2
-    again, _ = run_test(root, tmp_path / "again", best)
-    assert again.test_loop.evaluator.metrics[0].threshold == stored["threshold"]
+    assert found == {key: stored[key] for key in found} and len(found) == 4
+    again, metrics = run_test(root, tmp_path / "again", best)
+    (metric,) = again.test_loop.evaluator.metrics
+    assert metric.threshold == stored["threshold"]
+    assert metric.threshold_once == stored["threshold_once"]
+    assert metrics["mitosis/f_score_once"] == metric.once.f_score
 
 
 def test_going_on_from_the_best_does_not_hand_its_threshold_on(

@@ -1,5 +1,7 @@
 """Windows of a field, and what each one shows of an object."""
 
+import itertools
+
 import cv2
 import numpy as np
 import pytest
@@ -8,7 +10,9 @@ import shapely
 from mmdet_mitosis.geometry import windows
 from mmdet_mitosis.geometry.windows import (
     clip_object,
+    fewest_windows,
     field_windows,
+    halo_px,
     polygons_bbox,
     window_origins,
 )
@@ -184,3 +188,48 @@ def test_a_part_of_a_pixel_is_visible() -> None:
     assert fraction == pytest.approx(0.25)
     visible, fraction = clip_object([square], [0, 0, 10, 3])
     assert len(visible) == 1 and fraction == pytest.approx(0.125)
+
+
+def fewest_by_trial(origins: list[int], longest: int) -> int:
+    """Count the windows along an axis that are needed, by trying all sets."""
+    for n in range(1, len(origins) + 1):
+        for chosen in itertools.combinations(origins, n):
+            steps = np.diff(chosen)
+            ends = chosen[0] == origins[0] and chosen[-1] == origins[-1]
+            if ends and (steps <= longest).all():
+                return n
+    return len(origins)
+
+
+@pytest.mark.parametrize("overlap", [0.25, 0.5, 0.6, 0.8])
+@pytest.mark.parametrize(("width", "height"), [(512, 512), (700, 1300), (2084, 600), (300, 900)])
+def test_the_fewest_windows_with_a_halo(width: int, height: int, overlap: float) -> None:
+    frames = field_windows(width, height, 512, overlap)
+    kept = frames[fewest_windows(frames, 48)]
+    for axis, length in ((0, width), (1, height)):
+        origins = window_origins(length, 512, overlap)
+        size = min(512, length)
+        found = np.unique(kept[:, axis]).tolist()
+        assert found[0] == 0
+        assert found[-1] == max(0, length - 512)
+        assert (np.diff(found) <= size - 2 * 48).all()
+        assert len(found) == fewest_by_trial(origins, size - 2 * 48)
+    assert len(kept) == len(np.unique(kept[:, 0])) * len(np.unique(kept[:, 1]))
+
+
+def test_windows_that_overlap_little_or_are_no_grid_are_all_taken() -> None:
+    frames = field_windows(2000, 1000, 512, 0.1).tolist()
+    assert fewest_windows(frames, 48) == list(range(len(frames)))
+    frames = field_windows(1400, 512, 512, 0.6).tolist()
+    assert fewest_windows(frames, 48) == [0, 2, 4, 5]
+    twice = [frames[0], *frames]
+    assert fewest_windows(twice, 48) == [0, 1, 3, 5, 6]
+    two_rows = field_windows(1400, 1000, 512, 0.6).tolist()
+    assert fewest_windows(two_rows[:-1], 48) == list(range(len(two_rows) - 1))  # one is missing
+    assert fewest_windows([[0, 0, 512, 512], [0, 0, 400, 512]], 48) == [0, 1]  # of two sizes
+
+
+def test_the_halo_is_12_um_or_a_quarter_of_the_window() -> None:
+    assert halo_px(512, 0.25) == 48
+    assert halo_px(512, 0.5) == 24
+    assert halo_px(128, 0.25) == 32

@@ -57,6 +57,17 @@ def test_a_threshold_that_is_given_stands(trained) -> None:
     assert (detector.threshold, detector.threshold_from) == (0.6, "--threshold")
 
 
+def test_the_threshold_is_that_for_windows_that_overlap_little(trained, tmp_path) -> None:
+    stored = read_checkpoint(trained[1])
+    stored[KEY]["threshold_once"] = stored[KEY]["threshold"] / 2
+    torch.save(stored, tmp_path / "best_x.pth")
+    own = MitosisDetector(tmp_path / "best_x.pth", device="cpu")
+    assert own.threshold == stored[KEY]["threshold"] / 2
+    assert own.note is None
+    assert "tools/choose_threshold.py" in MitosisDetector(trained[1], device="cpu").note
+    assert MitosisDetector(trained[1], threshold=0.6, device="cpu").note is None
+
+
 def test_checkpoints_that_cannot_serve_are_refused(trained, tmp_path) -> None:
     stored = read_checkpoint(trained[1])
     unknown = stored["meta"]["cfg"] + "\nmodel = dict(type='NoSuchDetector')"
