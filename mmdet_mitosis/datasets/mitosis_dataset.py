@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from mmdet.datasets import CocoDataset
 from mmdet.registry import DATASETS
 from mmengine.logging import print_log
@@ -13,12 +15,40 @@ from mmengine.logging import print_log
 from mmdet_mitosis.coco_file import CocoParts, annotation_name, need, read_parts
 from mmdet_mitosis.coco_values import centroid_of, mpp_of, polygons_of
 from mmdet_mitosis.datasets.draws import DrawnItems
-from mmdet_mitosis.geometry.expansion import Outline, expand_field
+from mmdet_mitosis.geometry.expansion import Outline, Window, expand_field, expand_window
 from mmdet_mitosis.geometry.windows import polygons_bbox
 from mmdet_mitosis.json_file import parse_json, shown
 from mmdet_mitosis.places import below
 
+SHIFTS = 10
+"""So often a window is moved at most until it can be trained on; then it stays."""
 HINT = "data_prep/prepare.py makes it"
+
+
+@dataclass(frozen=True)
+class _Objects:
+    """The objects of a field, and their labels."""
+
+    outlines: list[Outline]
+    labels: list[int]
+
+    def seen_in(self, window: Window) -> dict[str, Any]:
+        """Say of a window where it lies and what it holds, as records do."""
+        x1, y1, x2, y2 = window.xyxy
+        return {
+            "window_xyxy": window.xyxy,
+            "height": y2 - y1,
+            "width": x2 - x1,
+            "instances": [
+                {
+                    "bbox": polygons_bbox(polygons),
+                    "bbox_label": self.labels[index],
+                    "mask": polygons,
+                    "ignore_flag": 0,
+                }
+                for index, polygons in window.objects
+            ],
+        }
 
 
 @DATASETS.register_module()
@@ -34,6 +64,9 @@ class MitosisDataset(DrawnItems, CocoDataset):
     Args:
         window_size: Side of a window, px.
         overlap: Overlap of neighbouring windows as a fraction of their size. The paper has 0.6.
+        max_shift: In training, each window is moved by up to so many px along each axis, at random
+            and within its field, each time that it is drawn. One with objects keeps at least one,
+            one without has none.
         **kwargs: Those of ``mmdet.datasets.CocoDataset``. ``filter_cfg`` has no meaning here:
             negative windows are kept, and ``NegativeRatioSampler`` chooses among them.
 
@@ -44,10 +77,29 @@ class MitosisDataset(DrawnItems, CocoDataset):
 
     METAINFO = {"classes": ("mitosis",), "palette": [(0, 160, 60)]}  # noqa: RUF012 (mmdet's form)
 
-    def __init__(self, window_size: int = 512, overlap: float = 0.6, **kwargs: Any) -> None:
+    def __init__(
+        self, window_size: int = 512, overlap: float = 0.6, max_shift: int = 0, **kwargs: Any
+    ) -> None:
+        if max_shift < 0:
+            raise ValueError(f"max_shift must not be negative, got {max_shift} px")
         self.window_size = window_size
         self.overlap = overlap
+        self.max_shift = max_shift
+        self._objects: dict[int, _Objects] = {}
         super().__init__(**kwargs)
+
+    def prepare_data(self, idx: int) -> Any:
+        """Read a window, in training perhaps a shifted one.
+
+        Args:
+            idx: Its index.
+
+        Returns:
+            What the pipeline makes of it.
+        """
+        if not self.max_shift or self.test_mode:
+            return super().prepare_data(idx)
+        return self.pipeline(self._shifted(self.get_data_info(idx)))
 
     def load_data_list(self) -> list[dict]:
         """List the windows of all fields.
@@ -168,30 +220,37 @@ class MitosisDataset(DrawnItems, CocoDataset):
         """Expand one field; ``shows_foreign`` marks windows that are not trained on."""
         height, width = field["field_shape"]
         shared = {key: value for key, value in field.items() if key not in ("objects", "n_other")}
-        objects = field["objects"]
-        outlines = [Outline(obj["centroid"], obj["polygons"]) for obj in objects]
-        records = []
-        for window in expand_field(width, height, outlines, self.window_size, self.overlap):
-            x1, y1, x2, y2 = window.xyxy
-            record = {
+        found = field["objects"]
+        outlines = [Outline(obj["centroid"], obj["polygons"]) for obj in found]
+        objects = _Objects(outlines, [obj["label"] for obj in found])
+        if self.max_shift and not self.test_mode:
+            self._objects[field["img_id"]] = objects
+        return [
+            {
                 **shared,
-                "window_xyxy": window.xyxy,
-                "height": y2 - y1,
-                "width": x2 - x1,
-                "instances": [
-                    {
-                        "bbox": polygons_bbox(polygons),
-                        "bbox_label": objects[index]["label"],
-                        "mask": polygons,
-                        "ignore_flag": 0,
-                    }
-                    for index, polygons in window.objects
-                ],
+                **objects.seen_in(window),
                 "object_indices": [index for index, _ in window.objects],
                 "shows_foreign": window.shows_foreign,
             }
-            records.append(record)
-        return records
+            for window in expand_field(width, height, outlines, self.window_size, self.overlap)
+        ]
+
+    def _shifted(self, record: dict) -> dict:
+        """Move a window at random."""
+        height, width = record["field_shape"]
+        x1, y1, x2, y2 = record["window_xyxy"]
+        objects = self._objects[record["img_id"]]
+        for _ in range(SHIFTS):
+            dx, dy = np.random.randint(-self.max_shift, self.max_shift + 1, 2).tolist()
+            left, top = (
+                min(max(x1 + dx, 0), width - (x2 - x1)),
+                min(max(y1 + dy, 0), height - (y2 - y1)),
+            )
+            place = (left, top, left + x2 - x1, top + y2 - y1)
+            window = expand_window(place, width, height, objects.outlines)
+            if not window.shows_foreign and bool(window.objects) == bool(record["instances"]):
+                return record | objects.seen_in(window)
+        return record
 
     def _report(self, n_fields: int, counts: Counter[str]) -> None:
         """Log what the windows hold and what was left out."""

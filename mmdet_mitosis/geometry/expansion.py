@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 from mmdet_mitosis.geometry.windows import Polygons, clip_object, field_windows
 
@@ -17,6 +18,13 @@ class Outline:
 
     centroid_xy: tuple[float, float]
     polygons: Polygons
+
+    @cached_property
+    def bounds(self) -> tuple[float, float, float, float]:
+        """Bound it: x1, y1, x2, y2."""
+        points = [value for flat in self.polygons for value in flat]
+        xs, ys = points[0::2], points[1::2]
+        return min(xs), min(ys), max(xs), max(ys)
 
 
 @dataclass(frozen=True)
@@ -53,40 +61,40 @@ def expand_field(
     Raises:
         ValueError: If the size is not positive or the overlap is outside [0, 1).
     """
-    bounds = [_bounds(outline.polygons) for outline in outlines]
     return [
-        _window(tuple(corners), outlines, bounds, (width, height))
+        expand_window(tuple(corners), width, height, outlines)
         for corners in field_windows(width, height, window_size, overlap).tolist()
     ]
 
 
-def _window(
-    xyxy: tuple[int, int, int, int],
-    outlines: Sequence[Outline],
-    bounds: list[tuple[float, float, float, float]],
-    field_size: tuple[int, int],
+def expand_window(
+    xyxy: tuple[int, int, int, int], width: int, height: int, outlines: Sequence[Outline]
 ) -> Window:
-    """Give a window the objects whose centroids lie inside, and note whether it shows others."""
+    """Give a window what it holds.
+
+    Args:
+        xyxy: Where it lies, px of the field.
+        width: Width of the field, px.
+        height: Height of the field, px.
+        outlines: The field's objects.
+
+    Returns:
+        The window with the objects whose centroids lie inside; it notes whether it shows others.
+    """
     x1, y1, x2, y2 = xyxy
     objects, shows_foreign = [], False
-    for index, (left, top, right, bottom) in enumerate(bounds):
+    for index, outline in enumerate(outlines):
+        left, top, right, bottom = outline.bounds
         if right <= x1 or left >= x2 or bottom <= y1 or top >= y2:
             continue
-        polygons, visible = clip_object(outlines[index].polygons, xyxy)
+        polygons, visible = clip_object(outline.polygons, xyxy)
         if not polygons:
             continue
-        if _inside(outlines[index].centroid_xy, xyxy, field_size):
+        if _inside(outline.centroid_xy, xyxy, (width, height)):
             objects.append((index, polygons))
         elif visible > MAX_FOREIGN_FRACTION:
             shows_foreign = True
     return Window(xyxy, tuple(objects), shows_foreign)
-
-
-def _bounds(polygons: Polygons) -> tuple[float, float, float, float]:
-    """Bound an object: x1, y1, x2, y2."""
-    points = [value for flat in polygons for value in flat]
-    xs, ys = points[0::2], points[1::2]
-    return min(xs), min(ys), max(xs), max(ys)
 
 
 def _inside(
