@@ -69,6 +69,10 @@ def _set(cfg: Config, name: str, changes: dict[str, Any]) -> None:
         if not old.endswith("/"):
             raise ValueError(f"{name}={shown(old)} is a variable of the config and no folder")
         new[name] = f"{str(new[name]).rstrip('/')}/"
+    if not isinstance(new[name], type(old)):
+        raise ValueError(
+            f"{name} is {shown(new[name])}; expected a {type(old).__name__}, as the config has it"
+        )
     n_uses = 0
 
     def follow(value: Any) -> Any:

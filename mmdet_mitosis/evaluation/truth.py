@@ -16,6 +16,9 @@ from mmdet_mitosis.json_file import finite_list, parse_json, shown
 
 UNKNOWN = "unknown"
 
+MAX_PATH = 4096
+"""Letters of the longest path that systems take."""
+
 
 @dataclass(frozen=True)
 class FieldTruth:
@@ -97,6 +100,8 @@ def load_truth(ann_file: str | Path, mpp: float | None = None) -> Truth:
         FileNotFoundError: If there is no such file.
         ValueError: If the file is no such json: it names the file and what is wrong in it.
     """
+    if not isinstance(ann_file, str | Path) or len(str(ann_file)) > MAX_PATH:
+        raise ValueError(f"ann_file is {shown(ann_file)}; expected the path of a json")
     path = Path(ann_file)
     if not path.is_file():
         raise FileNotFoundError(f"no such annotation file: {path} (data_prep/prepare.py makes it)")

@@ -74,6 +74,7 @@ def test_what_a_runner_reads_may_be_new() -> None:
         ({"train_dataloder.batch_size": 4}, "no 'train_dataloder' in the config, and nothing"),
         ({"stain.method.name": "none"}, "do not fit"),
         ({"classes": "a"}, "no 'classes'"),
+        ({"test_pipeline": -0.0}, "test_pipeline is -0.0; expected a list"),
         ({"meta_keys.0": "a"}, r"meta_keys=.* is a variable"),
     ],
 )

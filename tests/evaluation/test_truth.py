@@ -163,3 +163,10 @@ def test_fields_that_nobody_labelled_are_not_scored(tmp_path) -> None:
     truth = load_truth(write(tmp_path / "val.json", value))
     assert [field.image_id for field in truth.fields] == [1]
     assert truth.unlabelled == {2: "source/02.tif"}
+
+
+@pytest.mark.parametrize("wrong", [10**500, None, "x" * 5000, ["a.json"]])
+def test_what_is_no_path_is_told_in_short(wrong) -> None:
+    with pytest.raises(ValueError, match=r"ann_file is .*; expected the path of a json") as caught:
+        load_truth(wrong)
+    assert len(str(caught.value)) < 300
