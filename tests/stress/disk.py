@@ -7,6 +7,7 @@ import json
 import os
 import resource
 import shutil
+import signal
 import subprocess
 import sys
 import traceback
@@ -17,6 +18,7 @@ from pathlib import Path
 from typing import NoReturn
 
 import cv2
+import torch
 
 from data_prep import prepare
 from mmdet_mitosis.cli import run_main
@@ -25,6 +27,8 @@ from tests.tools.commands import ROOT, load
 
 FULL_BYTES = 320 * 2**20
 """Size of the disk that is filled."""
+LONGEST_S = 600
+"""A command that takes longer hangs, and is ended."""
 TOOLS = ("train", "test", "infer", "mine_candidates", "report", "score", "compare", "join_stages")
 MAINS = {"prepare": prepare.main} | {name: load(name).main for name in TOOLS}
 
@@ -73,6 +77,9 @@ def _run(name: str, words: list[str], says: int, limit: Callable[[], None] | Non
         os.dup2(says, 2)
         sys.stdout, sys.stderr = os.fdopen(1, "w", 1), os.fdopen(2, "w", 1)
         os.chdir(ROOT)
+        signal.alarm(LONGEST_S)
+        # Threads of OpenMP stay behind in a fork, where they would be waited for.
+        torch.set_num_threads(1)
         if limit:
             limit()
         run_main(lambda: MAINS[name](words), f"{name}.py")
