@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import MISSING, asdict, dataclass, fields
 from pathlib import Path
 
 import tifffile
@@ -68,6 +68,10 @@ class ArchiveArguments:
         return {**arguments, "painting": PAINTING, "version": __version__}
 
 
+DEFAULTS = {one.name: one.default for one in fields(ArchiveArguments) if one.default is not MISSING}
+"""Arguments that an archive of an earlier version may not know."""
+
+
 @dataclass(frozen=True)
 class FieldTask:
     """One field to paint: what it is, and where TUPAC16 has it."""
@@ -114,6 +118,9 @@ class FieldTask:
 def claim(out: Path, arguments: ArchiveArguments) -> None:
     """Begin an archive in an empty folder, or go on with one of the same arguments.
 
+    An earlier version's archive is one of the same arguments too: it paints alike while
+    ``PAINTING`` is the same, and what it had no argument for is at its default.
+
     Args:
         out: Folder of the archive.
         arguments: Of the archive.
@@ -129,10 +136,8 @@ def claim(out: Path, arguments: ArchiveArguments) -> None:
             found = json.loads(path.read_text(encoding="utf-8"))
         except ValueError as error:
             raise ValueError(f"{path} is no manifest of an archive: {error}") from error
-        if found != manifest:
-            raise ValueError(
-                f"{out} holds an archive of other arguments: {_difference(found, manifest)}"
-            )
+        if difference := _difference(found, manifest):
+            raise ValueError(f"{out} holds an archive of other arguments: {difference}")
         for leftover in out.rglob(".*.tmp"):
             leftover.unlink(missing_ok=True)
     elif out.exists() and any(out.iterdir()):
@@ -142,16 +147,17 @@ def claim(out: Path, arguments: ArchiveArguments) -> None:
 
 
 def _difference(found: object, manifest: dict) -> str:
-    """Name the arguments in which two manifests differ."""
+    """Name the arguments in which two manifests differ, if they do."""
     known = found if isinstance(found, dict) else {}
-    return (
-        "; ".join(
-            f"{key} {known.get(key)} there, {value} now"
-            for key, value in manifest.items()
-            if known.get(key) != value
-        )
-        or f"it has also {', '.join(sorted(set(known) - set(manifest)))}"
-    )
+    known = {**DEFAULTS, **known, "version": manifest["version"]}
+    differing = [
+        f"{key} {known.get(key)} there, {value} now"
+        for key, value in manifest.items()
+        if known.get(key) != value
+    ]
+    if more := sorted(set(known) - set(manifest)):
+        differing.append(f"it has also {', '.join(more)}")
+    return "; ".join(differing)
 
 
 def tasks(out: Path, arguments: ArchiveArguments) -> list[FieldTask]:

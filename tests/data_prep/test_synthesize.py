@@ -195,6 +195,21 @@ def test_refuses_an_archive_of_other_arguments(
     assert contents(archive) == before
 
 
+def test_goes_on_with_an_archive_of_an_earlier_version(tmp_path: Path) -> None:
+    path = tmp_path / "synthesize.json"
+    manifest = {**ARGUMENTS.manifest(), "version": "0.0.1"}
+    del manifest["look_alikes"]
+    path.write_text(json.dumps(manifest))
+    before = contents(tmp_path)
+    claim(tmp_path, ARGUMENTS)
+    assert contents(tmp_path) == before
+    with pytest.raises(ValueError, match=r"arguments: look_alikes False there, True now$"):
+        claim(tmp_path, replace(ARGUMENTS, look_alikes=True))
+    path.write_text(json.dumps({**manifest, "painting": 1, "blur": 2}))
+    with pytest.raises(ValueError, match="painting 1 there, 2 now; it has also blur"):
+        claim(tmp_path, ARGUMENTS)
+
+
 def test_refuses_a_folder_of_something_else(tmp_path: Path) -> None:
     (tmp_path / "thesis.txt").write_text("mine")
     with pytest.raises(ValueError, match="not empty"):
