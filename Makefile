@@ -41,7 +41,7 @@ baseline: $(STAMP)
 	$(BIN)/python tools/baseline.py demo --out $(DEMO)
 
 test: $(STAMP)
-	$(BIN)/python -m pytest -q -n $(JOBS) --dist loadfile
+	$(BIN)/python -m pytest -q -n $(JOBS) --dist loadfile --no-loadscope-reorder
 
 stress: $(STAMP)
 	$(BIN)/python -m pytest -q -s -p no:xdist tests/stress/stress_*.py

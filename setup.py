@@ -61,7 +61,7 @@ setup(
             "pyarrow>=14",
             "hypothesis>=6.100",
             "selenium>=4.20",
-            "pytest-xdist>=3.5",
+            "pytest-xdist>=3.8",
             "tensorboard>=2.14",
             "timm>=1.0",
         ],
