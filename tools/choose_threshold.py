@@ -70,8 +70,14 @@ def main(argv: Sequence[str] | None = None) -> None:
     reached = f", recall {record['recall']:.3f}" if "recall" in record else ""
     print(
         f"threshold {record['threshold']:.4f}: F-score {record['f_score']:.3f}{reached} on "
-        f"{record['chosen_on']} (validation)\ncheckpoint: {args.out}"
+        f"{record['chosen_on']} (validation)"
     )
+    if "threshold_once" in record:
+        print(
+            f"threshold {record['threshold_once']:.4f} where each place is looked at once, as "
+            f"tools/infer.py does: F-score {record['f_score_once']:.3f}"
+        )
+    print(f"checkpoint: {args.out}")
 
 
 if __name__ == "__main__":

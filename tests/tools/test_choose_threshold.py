@@ -42,7 +42,9 @@ def test_the_threshold_for_recall_is_lower_and_the_weights_stay(
     record = read_checkpoint(candidates)[KEY]
     assert record["min_recall"] == 0.95
     assert record["threshold"] <= chosen[KEY]["threshold"]
-    assert f"recall {record['recall']:.3f} on {data}" in capsys.readouterr().out
+    printed = capsys.readouterr().out
+    assert f"recall {record['recall']:.3f} on {data}" in printed
+    assert f"threshold {record['threshold_once']:.4f} where each place is looked at once" in printed
 
 
 def test_a_checkpoint_of_another_model_and_impossible_options_are_refused(
