@@ -18,7 +18,7 @@ from skimage.color import lab2rgb, rgb2lab
 
 from mmdet_mitosis.stain import NORMALIZERS, ColorFit, ReinhardNormalizer, cielab
 from mmdet_mitosis.stain.reinhard import REFERENCE_LIT, REFERENCE_TISSUE
-from tests.stain.test_macenko import (
+from tests.stain.images import (
     DEGENERATE,
     SCANNER_A,
     SCANNER_B,

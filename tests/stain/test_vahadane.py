@@ -19,7 +19,7 @@ from skimage.color import rgb2lab
 from mmdet_mitosis.stain import NORMALIZERS, MacenkoNormalizer, StainFit, VahadaneNormalizer
 from mmdet_mitosis.stain.density import densities
 from mmdet_mitosis.stain.nmf import factorize, sparse_amounts
-from tests.stain.test_macenko import (
+from tests.stain.images import (
     DEGENERATE,
     SCANNER_A,
     SCANNER_B,
